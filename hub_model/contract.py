@@ -1,4 +1,4 @@
-"""What a revision is: its file names, the typed form of every JSON file in it, verdicts and reasons.
+"""What a revision is: its file names, the typed form of its JSON files, verdicts and reasons.
 
 Knows nothing about torch, pixels or the Hub. A number that decides something stands in one of these
 models and nowhere else; a file that does not fit them is refused, never repaired.
@@ -10,8 +10,6 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-FORMAT_VERSION = 1
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -96,7 +94,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.LOW_CONFIDENCE: "The model is not sure enough to answer.",
     Reason.TYPE_UNCERTAIN: "There is a finding, but its type is not sure enough to name.",
     Reason.SLICES_DISAGREE: "The slices of this case speak for different answers.",
-    Reason.SOME_SLICES_SHOW_A_FINDING: "Some slices show a finding, so the case is not called free.",
+    Reason.SOME_SLICES_SHOW_A_FINDING: "Some slices show a finding: the case is not called free.",
     Reason.ACCEPTED: "Quality, domain, confidence and agreement all passed.",
 }
 
@@ -137,7 +135,7 @@ class PreprocessSpec(_Frozen):
 
 
 class FindingSpec(_Frozen):
-    """What the labels say about the finding: those in `none_labels` deny it, all others assert it."""
+    """What labels say about the finding: those in `none_labels` deny it, all others assert it."""
 
     name: str  # what an accepted finding is called, e.g. "tumor"
     none_labels: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -238,8 +236,8 @@ class GuardFile(_Frozen):
     layer: Literal["embedding"]
     normalise: bool  # embeddings are scaled to unit length first
     scale: Literal["rank", "probability"]
-    # "rank": p_in_domain is the share of in-domain calibration images that look at least as strange.
-    # "probability": p_in_domain is the logistic model's output (bundles converted from the old form).
+    # "rank": p_in_domain is the share of in-domain calibration images at least as strange.
+    # "probability": p_in_domain is the logistic model's output (converted from the old form).
     fitted_on: tuple[Sample, ...]
     strangers: tuple[str, ...]  # names of the known out-of-domain sources used in fitting
     leave_one_domain_out: tuple[DomainResult, ...]

@@ -1,7 +1,7 @@
 """Every refusal this project can give, with the exit code the command line turns it into.
 
-A message says what was found, what was expected and what to do. It never holds a patient's value or a
-path of the machine: the caller knows which file it sent.
+A message says what was found, what was expected and what to do. It never holds a patient's value or
+a path of the machine: the caller knows which file it sent.
 """
 
 from __future__ import annotations

@@ -1,0 +1,118 @@
+"""How strange an embedding is, as a number that means something. Pure numpy on fitted tensors.
+
+Two guards share one form: a strangeness score (higher = stranger) and the sorted scores of
+in-domain calibration images. `p_in_domain` is then the share of those images that look at least as
+strange, so that `tau_domain` is a promised refusal rate in domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_model.contract import GUARD_TENSORS, GuardFile
+from hub_model.errors import BundleError
+
+Floats = NDArray[np.floating]
+TENSORS = {
+    "logistic": {"weight": 1, "bias": 0},
+    "mahalanobis": {"means": 2, "whitening": 2},
+}  # name -> number of dimensions
+CALIBRATION_SCORES = "calibration_scores"
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """A fitted guard: what `domain_guard.json` says and the tensors beside it."""
+
+    file: GuardFile
+    tensors: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        wanted = dict(TENSORS[self.file.kind])
+        if self.file.scale == "rank":
+            wanted[CALIBRATION_SCORES] = 1
+        found = {name: tensor.ndim for name, tensor in self.tensors.items()}
+        if found != wanted:
+            raise BundleError(
+                GUARD_TENSORS,
+                f"holds tensors {found} (name: dimensions), a {self.file.kind} guard on the "
+                f"{self.file.scale} scale needs {wanted}: export the bundle again",
+            )
+        for name, tensor in self.tensors.items():
+            if not np.isfinite(tensor).all():
+                raise BundleError(GUARD_TENSORS, f"{name} holds a value that is not finite")
+        if self.file.scale == "rank" and np.any(np.diff(self.tensors[CALIBRATION_SCORES]) < 0):
+            raise BundleError(GUARD_TENSORS, f"{CALIBRATION_SCORES} is not sorted")
+
+    @property
+    def width(self) -> int:
+        """Length of the embeddings it was fitted on."""
+        key = "weight" if self.file.kind == "logistic" else "whitening"
+        return int(self.tensors[key].shape[0])
+
+    def p_in_domain(self, embeddings: Floats) -> NDArray[np.float64]:
+        """`(N,)` in 0-1, higher = more in-domain, for `(N, D)` embeddings."""
+        scores = strangeness(
+            self.file.kind, self.tensors, embeddings, normalise=self.file.normalise
+        )
+        if self.file.scale == "probability":
+            return 1 / (1 + np.exp(np.clip(scores, -700, 700)))
+        return rank(scores, self.tensors[CALIBRATION_SCORES])
+
+
+def strangeness(
+    kind: str, tensors: Mapping[str, Floats], embeddings: Floats, *, normalise: bool
+) -> NDArray[np.float64]:
+    """`(N,)` scores, higher = stranger, for `(N, D)` embeddings.
+
+    "logistic": minus the log odds of being in domain, -(w.z + b).
+    "mahalanobis": squared distance to the nearest class mean under the shared covariance
+    (Lee et al. 2018, eq. 2); `whitening` W has W W^T = inverse covariance.
+
+    Args:
+        kind: "logistic" or "mahalanobis".
+        tensors: weight `(D,)` and bias `()`, or means `(K, D)` and whitening `(D, D)`.
+        embeddings: `(N, D)` as the network gives them.
+        normalise: scale each embedding to unit length first.
+    """
+    z = np.asarray(embeddings, np.float64)
+    if normalise:
+        z = unit_length(z)
+    if kind == "logistic":
+        return -(z @ np.asarray(tensors["weight"], np.float64) + float(tensors["bias"]))
+    if kind == "mahalanobis":
+        whitening = np.asarray(tensors["whitening"], np.float64)
+        points, centres = z @ whitening, np.asarray(tensors["means"], np.float64) @ whitening
+        return ((points[:, None, :] - centres[None]) ** 2).sum(axis=2).min(axis=1)
+    raise BundleError(GUARD_TENSORS, f"guard kind {kind!r} is unknown, expected {list(TENSORS)}")
+
+
+def rank(scores: Floats, calibration: Floats) -> NDArray[np.float64]:
+    """Share of in-domain calibration images at least as strange, counting the image itself.
+
+    The conformal p-value (Vovk et al. 2005): for an image exchangeable with the calibration images,
+    P(p <= t) <= t.
+
+    Args:
+        scores: `(N,)` strangeness.
+        calibration: `(M,)` sorted strangeness of in-domain images.
+
+    >>> rank(np.array([0.0, 9.0]), np.array([1.0, 2.0, 3.0]))
+    array([1.  , 0.25])
+    """
+    sorted_scores = np.asarray(calibration, np.float64)
+    stranger = len(sorted_scores) - np.searchsorted(sorted_scores, scores, side="left")
+    result: NDArray[np.float64] = (stranger + 1) / (len(sorted_scores) + 1)
+    return result
+
+
+def unit_length(z: Floats) -> NDArray[np.float64]:
+    """Rows scaled to unit length; a row of zeros stays zero."""
+    length = np.linalg.norm(z, axis=1, keepdims=True)
+    result: NDArray[np.float64] = np.divide(z, length, out=np.zeros_like(z), where=length > 0)
+    return result
