@@ -1,0 +1,186 @@
+"""Which split a group belongs to: disjoint by group, the same for ever, and how even that came out.
+
+A group's side depends on the seed and on its own name alone, so images and groups can be added
+without moving anyone. That gives even classes only on average; `imbalance` measures what came out
+and `balanced_seed` looks for a seed under which it came out well. Such a seed is chosen once, by
+counts and never by results, and written into the recipe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from hub_model.errors import NeuroguardError, UsageError
+
+SPLITS = ("train", "validation", "calibration", "threshold", "test")
+
+
+class LeakError(NeuroguardError):
+    """A group is on two sides; nothing measured on such a division is worth keeping."""
+
+    exit_code = 3
+
+
+def check_shares(shares: Mapping[str, float]) -> None:
+    """Refuse shares that are not positive or do not sum to 1."""
+    if not shares or any(share <= 0 for share in shares.values()):
+        raise UsageError(
+            f"shares are {dict(shares)}: give every split more than 0, or leave it out"
+        )
+    if not math.isclose(sum(shares.values()), 1, abs_tol=1e-6):
+        raise UsageError(f"shares sum to {sum(shares.values()):.6g}: they must sum to 1")
+
+
+def side(group: str, shares: Mapping[str, float], seed: int) -> str:
+    """The split of one group.
+
+    Args:
+        group: patient or look-alike group.
+        shares: split name to share, more than 0 each, 1 together; their order matters.
+        seed: any whole number.
+
+    Returns:
+        A key of `shares`.
+    """
+    digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    for name, share in shares.items():
+        place -= share
+        if place < 0:
+            return name
+    return list(shares)[-1]  # rounding of the last sum
+
+
+def assign(groups: Sequence[str], shares: Mapping[str, float], seed: int) -> list[str]:
+    """The split of every image, by its group.
+
+    Args:
+        groups: group of each image.
+        shares: split name to share, e.g. ``{"train": 0.6, "test": 0.4}``.
+        seed: any whole number.
+
+    Returns:
+        Split names, one an image. Adding images or groups never changes those of the others.
+
+    Raises:
+        UsageError: the shares do not sum to 1 or one is not positive.
+
+    Example:
+        >>> assign(["a", "b", "a"], {"train": 0.5, "test": 0.5}, seed=0)[0::2]
+        ['train', 'train']
+    """
+    check_shares(shares)
+    sides = {group: side(group, shares, seed) for group in set(groups)}
+    return [sides[group] for group in groups]
+
+
+def imbalance(strata: Sequence[str], splits: Sequence[str], shares: Mapping[str, float]) -> float:
+    """How far the worst stratum is from its share in any split.
+
+    Args:
+        strata: stratum of each image, e.g. class and source.
+        splits: split of each image.
+        shares: as in `assign`.
+
+    Returns:
+        Largest of ``|found / expected - 1|`` over splits and strata, counted in images: 0 is
+        perfect, 1 or more means that a stratum is missing from a split or takes twice its place.
+    """
+    found = Counter(zip(splits, strata, strict=True))
+    return max(
+        abs(found[name, stratum] / (share * images) - 1)
+        for stratum, images in Counter(strata).items()
+        for name, share in shares.items()
+    )
+
+
+def balanced_seed(
+    groups: Sequence[str],
+    strata: Sequence[str],
+    shares: Mapping[str, float],
+    seeds: Iterable[int] = range(500),
+) -> tuple[int, float]:
+    """The seed under which the strata come out most even, and its `imbalance`.
+
+    Args:
+        groups: group of each image.
+        strata: stratum of each image.
+        shares: as in `assign`.
+        seeds: candidates; the first of several equally good ones wins.
+
+    Returns:
+        A seed for `assign` and the imbalance it gives.
+
+    Raises:
+        UsageError: as in `assign`.
+    """
+    check_shares(shares)
+    worst, seed = min(
+        (imbalance(strata, assign(groups, shares, seed), shares), seed) for seed in seeds
+    )
+    return seed, worst
+
+
+def assert_disjoint(groups: Sequence[str], splits: Sequence[str]) -> None:
+    """Refuse a division in which a group is on two sides.
+
+    Args:
+        groups: group of each image.
+        splits: split of each image.
+
+    Raises:
+        LeakError: names up to three groups and their splits.
+    """
+    sides: dict[str, set[str]] = defaultdict(set)
+    for group, split in zip(groups, splits, strict=True):
+        sides[group].add(split)
+    torn = [
+        f"{group} in {'+'.join(sorted(where))}"
+        for group, where in sorted(sides.items())
+        if len(where) > 1
+    ]
+    if torn:
+        raise LeakError(
+            f"{len(torn)} groups are in more than one split, none may be: {'; '.join(torn[:3])}"
+        )
+
+
+def folds(groups: Sequence[str], strata: Sequence[str], k: int, seed: int) -> list[int]:
+    """Fold of every image for a cross-validation: disjoint by group, strata as even as can be.
+
+    Unlike `assign` this looks at all groups at once; the folds live as long as one comparison.
+
+    Args:
+        groups: group of each image.
+        strata: stratum of each image.
+        k: number of folds, 2 or more, at most the number of groups.
+        seed: any whole number from 0.
+
+    Returns:
+        Numbers 0 to k - 1, one an image.
+
+    Raises:
+        UsageError: there are fewer groups than folds, or fewer images of a stratum than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if not 2 <= k <= len(set(groups)):
+        raise UsageError(
+            f"{k} folds of {len(set(groups))} groups: ask for 2 up to the number of groups"
+        )
+    rarest, images = min(Counter(strata).items(), key=lambda item: (item[1], item[0]))
+    if images < k:
+        raise UsageError(
+            f"stratum {rarest!r} has {images} images for {k} folds: ask for fewer folds"
+        )
+    kinds = {stratum: number for number, stratum in enumerate(sorted(set(strata)))}
+    fold = [0] * len(groups)
+    divider = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
+    divisions = divider.split(groups, [kinds[stratum] for stratum in strata], groups)
+    for number, (_, held_out) in enumerate(divisions):
+        for index in held_out:
+            fold[index] = number
+    return fold
