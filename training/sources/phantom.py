@@ -97,20 +97,24 @@ def _distance(head: Head, level: float, mass: Mass) -> Plane:
 
 
 def _paint_mass(
-    plane: Plane, head: Head, distance: Plane, radius: Plane, noise: tuple[Plane, Plane]
+    plane: Plane, head: Head, distance: Plane, radius: Plane, noise: tuple[Plane, Plane, Plane]
 ) -> NDArray[np.bool_]:
     """Draw the mass into the plane; the `(H, W)` bool mask of what belongs to it."""
-    (coarse, fine), mass, look = noise, head.mass, head.look
+    (coarse, folds, fine), mass, look = noise, head.mass, head.look
     inside = ramp(BRAIN + 0.01 - radius, 0.02)
     bright = mass.strength * look.white
     if mass.kind == "glioma":
-        ragged = distance + 0.16 * coarse + 0.1 * fine
+        ragged = distance + 0.15 * coarse + 0.11 * folds + 0.03 * fine
         swelling = ramp(1.55 + 0.15 * coarse - distance, 0.3) * inside
         paint(plane, 0.75 * swelling, 0.5 * (look.grey + look.fluid))
         body = ramp(1 - ragged, 0.2) * inside
-        grey = bright + 0.16 * look.white * fine if mass.enhances else 0.6 * look.grey + 0.05 * fine
+        grey = (
+            bright + look.white * (0.1 * folds + 0.06 * fine)
+            if mass.enhances
+            else 0.6 * look.grey + 0.04 * folds
+        )
         paint(plane, body, grey)
-        core = ramp(0.55 - ragged, 0.2) * inside
+        core = ramp(0.55 - ragged, 0.3) * inside
         paint(plane, core, 1.1 * look.fluid if mass.enhances else 0.8 * look.grey)
         return (ragged < 1) & (radius < BRAIN)
     edge = distance + 0.03 * coarse
@@ -165,7 +169,7 @@ def draw(head: Head, level: float, *, bits: int = 8) -> Drawing:
             dot = _ellipse(head.x - x, head.y - y, (size, size))
             paint(plane, ramp(1 - dot, 1.0), 1.5 * look.white)
     if head.label != FREE:
-        mask = _paint_mass(plane, head, distance, radius, (coarse, fine))
+        mask = _paint_mass(plane, head, distance, radius, (coarse, folds, fine))
     _paint_outside(plane, radius, across, along, look)
     plane *= 1 + look.tilt[0] * across + look.tilt[1] * along  # shading of the coil
     grey, top = _scan(plane, look, (*head.key, round((level + 1) * 10_000))), 2**bits - 1
