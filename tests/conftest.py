@@ -1,0 +1,75 @@
+"""Starts a loopback Hub before any client is imported: they read their settings at import."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.loopback_api import LoopbackHub
+from tests.loopback_hub import serve
+
+if early := {"huggingface_hub", "datasets", "timm", "gradio"} & sys.modules.keys():
+    raise RuntimeError(f"{sorted(early)} were imported before HF_ENDPOINT could be set")
+
+_RUNNING = ExitStack()
+_TEMPORARY = Path(_RUNNING.enter_context(tempfile.TemporaryDirectory(prefix="neuroguard-tests-")))
+_HUB = _RUNNING.enter_context(serve(_TEMPORARY / "hub"))
+os.environ.update(
+    HF_ENDPOINT=_HUB.base,
+    HF_TOKEN="hf_test",
+    HF_HOME=str(_TEMPORARY / "home"),
+    HF_HUB_DISABLE_XET="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_UPDATE_CHECK="1",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
+    HF_DATASETS_DISABLE_PROGRESS_BARS="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+)
+for _overriding in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_TOKEN_PATH"):
+    os.environ.pop(_overriding, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass the one warning that huggingface_hub 2.4 earns itself, when it sends an LFS file."""
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning"
+    )
+
+
+def pytest_unconfigure() -> None:
+    """Stop the server and remove its folder, whatever ended the run."""
+    _RUNNING.close()
+
+
+@pytest.fixture(scope="session")
+def hub() -> LoopbackHub:
+    """The Hub that `HF_ENDPOINT` points at, shared by all tests: use your own repository names."""
+    return _HUB
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> Callable[..., Path]:
+    """`make_bundle(seed)` is a folder with a verifying bundle; another seed is another bundle."""
+    from tests.bundle_files import write_bundle
+
+    def build(seed: int = 0) -> Path:
+        folder = tmp_path / f"bundle-{seed}"
+        return folder if folder.exists() else write_bundle(folder, seed=seed)
+
+    return build
+
+
+@pytest.fixture
+def repo(request: pytest.FixtureRequest, hub: LoopbackHub) -> Iterator[str]:
+    """A repository name of this test alone; the request log starts empty."""
+    hub.requests.clear()
+    yield "alice/" + re.sub(r"[^\w-]", "-", request.node.name)[:80]  # the Hub allows 96 characters
+    hub.meeting = None
+    hub.spaces_need_plan = False
