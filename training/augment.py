@@ -1,0 +1,92 @@
+"""Random changes to prepared images, a whole batch at once, in torch.
+
+They stand for what differs between scanners and uploads, never for what tells the classes apart.
+The generator is passed in, so that a seed replays every image.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from training.recipe import AugmentSpec
+
+
+def augment(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor:
+    """The batch as another scanner, another cut-out or another upload might have given it.
+
+    Args:
+        images: `(N, 1, S, S)` float in 0-1.
+        spec: ranges and probabilities.
+        generator: source of all randomness.
+
+    Returns:
+        `(N, 1, S, S)` float in 0-1.
+    """
+    images = _geometry(images, spec, generator)
+    if spec.resample < 1:
+        images = _resample(images, spec.resample, generator)
+    images = _intensity(images, spec, generator)
+    if spec.erase:
+        images = _erase(images, spec.erase, generator)
+    return images.clamp_(0, 1)
+
+
+def _uniform(count: int, width: float, generator: Generator) -> Tensor:
+    """`(count,)` uniform in -width to width."""
+    return (torch.rand(count, generator=generator) * 2 - 1) * width
+
+
+def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor:
+    """Mirror, rotation, scale and shift in one resampling."""
+    n = len(images)
+    angle = _uniform(n, math.radians(spec.rotation), generator)
+    zoom = 1 + _uniform(n, spec.scale, generator)
+    mirror = 1 - 2 * (torch.rand(n, generator=generator) < spec.flip).float()
+    cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+    shift_x, shift_y = (_uniform(n, 2 * spec.shift, generator) for _ in range(2))
+    rows = torch.stack([cos * mirror, -sin, shift_x, sin * mirror, cos, shift_y], dim=1)
+    grid = functional.affine_grid(rows.view(n, 2, 3), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False)
+
+
+def _resample(images: Tensor, smallest: float, generator: Generator) -> Tensor:
+    """Every second eighth of the batch loses detail, each to a resolution of its own."""
+    size = images.shape[-1]
+    parts = list(images.chunk(8))
+    for index in range(1, len(parts), 2):
+        share = smallest + (1 - smallest) * torch.rand(1, generator=generator).item()
+        small = max(8, round(share * size))
+        low = functional.interpolate(
+            parts[index], size=(small, small), mode="bilinear", antialias=True
+        )
+        parts[index] = functional.interpolate(low, size=(size, size), mode="bilinear")
+    return torch.cat(parts)
+
+
+def _intensity(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor:
+    """Tone curve, contrast, brightness and noise; black background stays black before the noise."""
+    n = len(images)
+    shape = (n, 1, 1, 1)
+    exponent = torch.exp(_uniform(n, spec.gamma, generator)).view(shape)
+    images = images.clamp(0, 1).pow(exponent)
+    slope = 1 + _uniform(n, spec.contrast, generator).view(shape)
+    offset = _uniform(n, spec.contrast / 2, generator).view(shape) * (images > 0)
+    sigma = torch.rand(n, generator=generator).view(shape) * spec.noise
+    return images * slope + offset + torch.randn(images.shape, generator=generator) * sigma
+
+
+def _erase(images: Tensor, probability: float, generator: Generator) -> Tensor:
+    """A rectangle of noise, at most a third of the side, over some of the images."""
+    size = images.shape[-1]
+    for image in images:
+        chance, top, left, height, width = torch.rand(5, generator=generator).tolist()
+        if chance < probability:
+            rows = slice(int(top * size), int(top * size + height * size / 3) + 1)
+            columns = slice(int(left * size), int(left * size + width * size / 3) + 1)
+            patch = image[:, rows, columns]
+            patch.copy_(torch.rand(patch.shape, generator=generator))
+    return images

@@ -1,0 +1,200 @@
+"""Fitted parts become a bundle: written to a temporary name, verified by loading, then renamed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file as save_tensors
+from torch import Tensor
+
+from hub_model import bundle, contract, engine
+from hub_model.case import Slice
+from hub_model.contract import (
+    EnvironmentFile,
+    GuardedConfig,
+    MetricsFile,
+    ModelCardFacts,
+    ModelConfig,
+    PolicyFile,
+    TemperatureFile,
+)
+from hub_model.guard import Guard
+from hub_model.network import build
+from hub_model.predictor import GuardedClassifier
+from hub_model.preprocess import prepare
+from training import card, plots
+from training.recipe import Recipe
+from training.sources.phantom import phantom_records
+
+PACKAGE = Path(bundle.__file__).parent
+SHIPPED = (".py", ".md", ".txt", ".typed")  # of the package, by suffix
+GOLDEN_IMAGES = 6
+PACKAGES = (
+    "accelerate", "datasets", "huggingface_hub", "numpy", "pillow", "pydicom", "safetensors",
+    "scikit-learn", "scipy", "timm", "torch", "torchvision",
+)  # fmt: skip
+
+
+def model_config(recipe: Recipe) -> ModelConfig:
+    """config.json of the recipe's network, in timm's Hub format with our part beside it."""
+    return hub_config(
+        architecture=recipe.model.architecture,
+        label_names=recipe.labels,
+        guarded=GuardedConfig(
+            format_version=1,
+            finding=recipe.finding,
+            preprocess=recipe.preprocess,
+            facts=ModelCardFacts(
+                title=recipe.title, modality=recipe.modality, phantom=recipe.phantom
+            ),
+        ),
+    )
+
+
+def hub_config(
+    *, architecture: str, label_names: tuple[str, ...], guarded: GuardedConfig
+) -> ModelConfig:
+    """config.json for a timm architecture; all that timm needs to build it is written out."""
+    import timm
+
+    spec = guarded.preprocess
+    cfg = timm.get_pretrained_cfg(architecture)
+    args = {} if spec.channels == 3 else {"in_chans": spec.channels}
+    return ModelConfig(
+        architecture=architecture,
+        num_classes=len(label_names),
+        label_names=label_names,
+        model_args=args,
+        pretrained_cfg={
+            "num_classes": len(label_names),
+            "input_size": [spec.channels, spec.size, spec.size],
+            "fixed_input_size": False,
+            "interpolation": "bilinear",
+            "crop_pct": 1.0,
+            "mean": list(spec.mean),
+            "std": list(spec.std),
+            "first_conv": cfg.first_conv,
+            "classifier": cfg.classifier,
+        },
+        neuroguard=guarded,
+    )
+
+
+def environment(
+    *, recipe: dict[str, object], digest: str, fingerprint: str, sources: dict[str, str], seed: int
+) -> EnvironmentFile:
+    """Versions, recipe, data and code of this run."""
+    return EnvironmentFile(
+        python=platform.python_version(),
+        packages={name: importlib.metadata.version(name) for name in PACKAGES},
+        recipe=recipe,
+        recipe_hash=digest,
+        dataset_fingerprint=fingerprint,
+        sources=sources,
+        code_commit=code_commit(),
+        seed=seed,
+    )
+
+
+def code_commit() -> str:
+    """40 hex digits of the checkout this runs from, with "+changes" when it is not clean."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(PACKAGE), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def write_bundle(
+    out: Path,
+    *,
+    config: ModelConfig,
+    state: dict[str, Tensor],
+    temperature: TemperatureFile,
+    guard: Guard,
+    policy: PolicyFile,
+    metrics: MetricsFile,
+    environment: EnvironmentFile,
+) -> Path:
+    """The bundle folder `out`, complete and verified; an older one there is replaced.
+
+    Raises:
+        BundleError: the parts do not fit together. Nothing is left under `out` then.
+    """
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_tensors(state, partial / contract.WEIGHTS, metadata={"format": "pt"})
+    tensors = {name: np.ascontiguousarray(value) for name, value in guard.tensors.items()}
+    save_arrays(tensors, partial / contract.GUARD_TENSORS)
+    for name, model in (
+        (contract.CONFIG, config),
+        (contract.TEMPERATURE, temperature),
+        (contract.GUARD, guard.file),
+        (contract.POLICY, policy),
+        (contract.METRICS, metrics),
+        (contract.ENVIRONMENT, environment),
+    ):
+        bundle.write_json(partial / name, model)
+    save_arrays(_golden(config, state, guard), partial / contract.GOLDEN)
+    reports = plots.write(metrics, partial / contract.REPORTS) if metrics.figures else []
+    text = card.render(config, metrics, policy, temperature, guard.file, environment, reports)
+    (partial / contract.CARD).write_text(text)
+    _copy_package(partial)
+    bundle.write_manifest(partial)
+    GuardedClassifier.from_folder(partial)  # fails closed: hashes, schemas, golden outputs
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    return out
+
+
+def _golden(
+    config: ModelConfig, state: dict[str, Tensor], guard: Guard
+) -> dict[str, NDArray[np.generic]]:
+    """A few drawn heads, prepared, with what the shipped weights and guard make of them."""
+    spec = config.neuroguard.preprocess
+    images = np.stack([prepare(piece, spec).image for piece in _golden_slices()])
+    network = build(config)
+    network.backbone.load_state_dict(state)
+    outputs = engine.run(engine.from_network(network, spec), images, maps=False)
+    return {
+        "images": images,
+        "logits": outputs.logits,
+        "embedding": outputs.embedding,
+        "p_in_domain": guard.p_in_domain(outputs.embedding),
+    }
+
+
+def _golden_slices() -> list[Slice]:
+    from training.inputs import slice_of
+
+    records = phantom_records(n_patients=GOLDEN_IMAGES, seed=0)
+    first = {record.group: record for record in records}
+    return [slice_of(record.image) for record in list(first.values())[:GOLDEN_IMAGES]]
+
+
+def _copy_package(folder: Path) -> None:
+    """What an endpoint needs to run the revision without this repository."""
+    for path in sorted(PACKAGE.rglob("*")):
+        relative = path.relative_to(PACKAGE)
+        if path.suffix in SHIPPED and relative.parts[0] != "release":
+            target = folder / contract.PACKAGE / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    shutil.copyfile(PACKAGE / contract.HANDLER, folder / contract.HANDLER)
+    shutil.copyfile(PACKAGE / contract.REQUIREMENTS, folder / contract.REQUIREMENTS)

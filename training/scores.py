@@ -1,0 +1,85 @@
+"""What the network says about prepared images, and the evidence that makes of each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_model import calibration, engine
+from hub_model.contract import FindingSpec, PolicyFile, Reason
+from hub_model.engine import Engine
+from hub_model.guard import Guard
+from hub_model.policy import Decision, Evidence, decide
+from training.inputs import Inputs, join
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Logits `(N, K)` and embedding `(N, D)` of a set of images, with the set they belong to."""
+
+    inputs: Inputs
+    logits: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """`(N,)` class index, -1 where unknown."""
+        return self.inputs.labels
+
+    def rows(self, wanted: NDArray[np.bool_] | NDArray[np.int64]) -> Scores:
+        """The same for some of the rows."""
+        index = np.arange(len(self.logits))[wanted]
+        inputs = Inputs(
+            self.inputs.images[index],
+            self.inputs.labels[index],
+            self.inputs.present[index],
+            self.inputs.groups[index],
+            tuple(self.inputs.quality[i] for i in index),
+        )
+        return Scores(inputs, self.logits[index], self.embedding[index])
+
+
+def together(first: Scores, second: Scores) -> Scores:
+    """Two sets as one."""
+    return Scores(
+        join([first.inputs, second.inputs]),
+        np.concatenate([first.logits, second.logits]),
+        np.concatenate([first.embedding, second.embedding]),
+    )
+
+
+def score(ready: Engine, inputs: Inputs) -> Scores:
+    """Run the network over a set of prepared images."""
+    outputs = engine.run(ready, inputs.images, maps=False)
+    return Scores(inputs, outputs.logits, outputs.embedding)
+
+
+def decisions(
+    scores: Scores,
+    label_names: tuple[str, ...],
+    finding: FindingSpec,
+    temperature: float,
+    guard: Guard,
+    policy: PolicyFile,
+) -> list[Decision]:
+    """The verdict on every image as a case of its own, through the policy that serving uses."""
+    probs = calibration.probabilities(scores.logits, temperature)
+    p_in_domain = guard.p_in_domain(scores.embedding)
+    return [
+        decide(
+            Evidence(
+                label_names=label_names,
+                none_labels=finding.none_labels,
+                finding=finding.name,
+                slice_reasons=(tuple(Reason(reason) for reason in why),),
+                logits=scores.logits[i : i + 1][: not why],
+                probabilities=probs[i : i + 1][: not why],
+                p_in_domain=p_in_domain[i : i + 1][: not why],
+            ),
+            policy,
+            revision="",
+        )
+        for i, why in enumerate(scores.inputs.quality)
+    ]

@@ -1,0 +1,80 @@
+"""Intervals that respect patients: bootstrap over groups, and exact binomial bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from hub_model.contract import Figure, Sample
+
+DRAWS = 1000
+Rows = NDArray[np.int64]
+
+
+def sample(split: str, groups: NDArray[np.str_]) -> Sample:
+    """The images a figure is measured on, counted."""
+    return Sample(split=split, n_images=len(groups), n_groups=len(np.unique(groups)))
+
+
+def figure(
+    split: str,
+    groups: NDArray[np.str_],
+    statistic: Callable[[Rows], float],
+    *,
+    unit: str = "share",
+    seed: int = 0,
+) -> Figure:
+    """A statistic with its 95 % percentile interval from resampling whole groups.
+
+    Slices of one patient are not independent, so patients are drawn with replacement and all of
+    their images come along (cluster bootstrap, Field & Welsh 2007).
+
+    Args:
+        split: name of the split, for the record.
+        groups: `(N,)` patient or look-alike group of each image.
+        statistic: maps row numbers (with repeats) to a value.
+        unit: see `contract.Figure`.
+        seed: of the resampling.
+    """
+    rows = np.arange(len(groups))
+    _, inverse = np.unique(groups, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+    rng = np.random.default_rng(seed)
+    draws = [
+        statistic(
+            np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+        )
+        for _ in range(DRAWS)
+    ]
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return Figure.model_validate(
+        {
+            "value": float(statistic(rows)),
+            "low": float(low),
+            "high": float(high),
+            "unit": unit,
+            "sample": sample(split, groups),
+        }
+    )
+
+
+def upper_bound(errors: int, n: int, confidence: float) -> float:
+    """Exact one-sided upper bound of an error rate (Clopper & Pearson 1934).
+
+    >>> round(upper_bound(0, 59, 0.95), 4)
+    0.0495
+    """
+    return 1.0 if errors >= n else float(beta.ppf(confidence, errors + 1, n - errors))
+
+
+def macro_f1(labels: Rows, predicted: Rows, classes: int) -> float:
+    """Mean over the classes of 2 TP / (2 TP + FP + FN); a class never met counts 0."""
+    confusion = np.bincount(labels * classes + predicted, minlength=classes**2)
+    confusion = confusion.reshape(classes, classes)
+    hits = np.diag(confusion)
+    total = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float(np.divide(2 * hits, total, out=np.zeros(classes), where=total > 0).mean())
