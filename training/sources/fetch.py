@@ -1,0 +1,74 @@
+"""Where a source is on this machine, after fetching it through the Kaggle client if need be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hub_model.errors import UsageError
+from training.sources import SourceError
+from training.sources.table import Source
+
+HOW_TO_FETCH = (
+    "set KAGGLE_API_TOKEN to fetch it, KAGGLEHUB_CACHE to a folder that holds it, "
+    "or give the folder itself"
+)
+
+
+def locate(source: Source, root: Path | None = None) -> Path:
+    """The folder that holds the source.
+
+    Args:
+        source: a table entry.
+        root: the folder itself, where somebody has it already; None asks the Kaggle client, which
+            looks into its cache (KAGGLEHUB_CACHE) before it asks the network.
+
+    Returns:
+        An existing folder.
+
+    Raises:
+        UsageError: the source has no handle and no folder was given, or it is drawn.
+        SourceError: the folder does not exist, or the client could not get the source.
+    """
+    if source.layout == "phantom":
+        raise UsageError(f"source {source.name} is drawn, not read: it has no folder")
+    if root is not None:
+        if not root.is_dir():
+            raise SourceError(
+                f"source {source.name}: the folder given is not there: {HOW_TO_FETCH}"
+            )
+        return root
+    if source.pinned is None:
+        raise UsageError(f"source {source.name} is fetched from nowhere: give its folder")
+    import kagglehub
+    from kagglehub import exceptions
+    from requests.exceptions import RequestException
+
+    refusals = (
+        exceptions.CredentialError,
+        exceptions.UnauthenticatedError,
+        exceptions.NotFoundError,
+        exceptions.BackendError,
+        exceptions.DataCorruptionError,
+        RequestException,
+        OSError,
+        ValueError,
+    )
+    try:
+        return Path(kagglehub.dataset_download(source.pinned))
+    except refusals as error:
+        raise SourceError(
+            f"source {source.name} ({source.pinned}) could not be fetched "
+            f"({type(error).__name__}): {HOW_TO_FETCH}"
+        ) from error
+
+
+def present(source: Source) -> bool:
+    """Whether `locate` would find the source without the network: drawn, or whole in the cache."""
+    if source.layout == "phantom":
+        return True
+    if source.pinned is None:
+        return False
+    from kagglehub.cache import Cache
+    from kagglehub.handle import parse_dataset_handle
+
+    return Cache().load_from_cache(parse_dataset_handle(source.pinned)) is not None
