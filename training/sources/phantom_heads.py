@@ -33,7 +33,7 @@ class Mass:
         x: column of the centre in the head's own axes, -1 to 1.
         y: row of the centre in the head's own axes, -1 to 1, down = posterior.
         level: height of the centre, `LOWEST` to `HIGHEST`.
-        radius: 0.07-0.24.
+        radius: 0.09-0.25.
         strength: grey of its bright part, as a multiple of white matter.
         enhances: False draws a glioma darker than the brain around it.
     """
@@ -101,15 +101,15 @@ class Head:
 
 def _mass(rng: np.random.Generator, kind: str, half_axes: tuple[float, float]) -> Mass:
     """A glioma lies inside, a meningioma at the skull, a pituitary mass at the base midline."""
-    strength, enhances = rng.uniform(1.2, 1.65), bool(rng.random() < 0.7)
+    strength, enhances = rng.uniform(1.45, 1.9), bool(rng.random() < 0.85)
     if kind == "pituitary":
         x, y = rng.normal(0, 0.012), rng.uniform(-0.2, -0.12)
         return Mass(
-            kind, x, y, rng.uniform(-0.5, -0.38), rng.uniform(0.075, 0.12), strength, enhances
+            kind, x, y, rng.uniform(-0.5, -0.38), rng.uniform(0.09, 0.13), strength, enhances
         )
     level, turn = rng.uniform(-0.5, 0.55), rng.uniform(0, 2 * math.pi)
-    reach = rng.uniform(0.3, 0.55) if kind == "glioma" else BRAIN - 0.04
-    radius = rng.uniform(0.13, 0.24) if kind == "glioma" else rng.uniform(0.11, 0.22)
+    reach = rng.uniform(0.3, 0.55) if kind == "glioma" else BRAIN - 0.1
+    radius = rng.uniform(0.16, 0.25) if kind == "glioma" else rng.uniform(0.14, 0.22)
     reach *= shrink(level)
     x, y = reach * half_axes[0] * math.cos(turn), reach * half_axes[1] * math.sin(turn)
     return Mass(kind, x, y, level, radius, strength, enhances)
@@ -122,7 +122,7 @@ def _look(rng: np.random.Generator) -> Look:
             rng.uniform(-0.4, 0.4),
             rng.uniform(-0.5, 0.5),
             rng.uniform(-0.6, 0.7),
-            rng.uniform(0.015, 0.035),
+            rng.uniform(0.01, 0.022),
         )
         for _ in range(rng.integers(8, 20))
     )
@@ -135,7 +135,7 @@ def _look(rng: np.random.Generator) -> Look:
         air=rng.uniform(0.0, 0.04),
         fat=rng.uniform(0.045, 0.09),
         ventricles=rng.uniform(0.6, 1.4),
-        texture=rng.uniform(0.015, 0.035),
+        texture=rng.uniform(0.01, 0.022),
         tilt=(rng.normal(0, 0.12), rng.normal(0, 0.12)),
         gain=rng.uniform(0.75, 1.05),
         gamma=rng.uniform(0.75, 1.3),
