@@ -26,7 +26,7 @@ class BuildReport:
         groups: split to number of groups.
         shared_groups: groups of the test split that are in another split too; 0 under "group".
         imbalance: see `splits.imbalance`; strata are label and source.
-        unreadable: paths inside the source of files that did not decode and were left out.
+        unreadable: source, path and the reader's code of each file that was refused and left out.
         conflicts: pixel hashes that carry two labels, each with its labels; the images are kept.
         warnings: sentences for people, those handed in by the reader first.
         fingerprint: see `fingerprint`.
@@ -89,7 +89,7 @@ class Ledger:
         shared = len(members.get(OFFICIAL_TEST, set()) & others)
         found = list(warnings)
         if self.unreadable:
-            found.append(f"{len(self.unreadable)} files did not decode and were left out")
+            found.append(f"{len(self.unreadable)} files could not be read and were left out")
         if conflicts:
             found.append(f"{len(conflicts)} pixel-identical images carry two labels and were kept")
         if shared:

@@ -20,9 +20,9 @@ import datasets
 from datasets.arrow_writer import ArrowWriter
 from tqdm import tqdm
 
-from hub_model.errors import NeuroguardError, UsageError
+from hub_model.errors import InputRejected, NeuroguardError, UsageError
 from training.build_report import OFFICIAL_TEST, BuildReport, Ledger, Scheme
-from training.sources import Record, UnreadableImage, pixel_hash
+from training.sources import Record, pixel_hash
 from training.splits import assert_disjoint, check_shares, side
 
 UNKNOWN = -1  # label of an image whose type is not known
@@ -91,8 +91,8 @@ class _Plan:
         for record in records:
             try:
                 sha = pixel_hash(record.image)
-            except UnreadableImage:
-                ledger.unreadable.append(f"{record.source}/{record.path}")
+            except InputRejected as error:
+                ledger.unreadable.append(f"{record.source}/{record.path} ({error.code})")
                 continue
             label = self.label(record)
             group = record.group or f"pixels-{sha[:16]}"

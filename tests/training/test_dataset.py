@@ -94,8 +94,8 @@ def test_fingerprint_changes_with_pixels_label_and_group(tmp_path, change):
 def test_unreadable_files_are_left_out_counted_and_listed(tmp_path):
     broken = record(40, image=png(1)[:50], path="a/torn.png")
     report = make([*(record(i) for i in range(12)), broken], tmp_path / "out")
-    assert report.unreadable == ("drawn/a/torn.png",)
-    assert any("1 files did not decode" in sentence for sentence in report.warnings)
+    assert report.unreadable == ("drawn/a/torn.png (bad_raster)",)
+    assert any("1 files could not be read" in sentence for sentence in report.warnings)
     assert sum(len(part) for part in load(tmp_path / "out").values()) == 12
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hub_model.errors import UsageError
+from hub_model.errors import InputRejected, UsageError
 from training.dataset import build
-from training.sources import NO_FINDING, SourceError, UnreadableImage, pixel_hash
+from training.sources import NO_FINDING, SourceError, pixel_hash
 from training.sources.class_folders import read, read_groups, survey
 from training.sources.fetch import locate, present
 from training.sources.phantom_strangers import KINDS, strangers
@@ -105,7 +105,7 @@ def test_a_torn_file_reaches_the_build_which_lists_it(tree):
         out=tree / "built",
         progress=False,
     )
-    assert report.unreadable == ("masoudnickparvar/Training/glioma/torn.jpg",)
+    assert report.unreadable == ("masoudnickparvar/Training/glioma/torn.jpg (bad_raster)",)
 
 
 def test_split_folders_without_class_folders_give_a_finding_without_a_type(tmp_path):
@@ -172,7 +172,7 @@ def test_a_groups_file_that_cannot_be_right_is_refused(tmp_path, rows, header, m
         read_groups(write_groups(tmp_path / "groups.csv", rows, header))
 
 
-def test_pixel_hash_tells_pixels_shape_and_mode_apart_but_not_encodings():
+def test_pixel_hash_tells_pixels_shape_and_depth_apart_but_not_encodings():
     grey = Image.fromarray(np.arange(8, dtype=np.uint8).reshape(2, 4))
 
     def file(image: Image.Image, kind: str, **options) -> bytes:
@@ -181,10 +181,12 @@ def test_pixel_hash_tells_pixels_shape_and_mode_apart_but_not_encodings():
         return out.getvalue()
 
     assert pixel_hash(file(grey, "PNG")) == pixel_hash(file(grey, "BMP"))
-    turned, colour = grey.transpose(Image.Transpose.TRANSPOSE), grey.convert("RGB")
+    turned = grey.transpose(Image.Transpose.TRANSPOSE)
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16))
     assert pixel_hash(file(turned, "PNG")) != pixel_hash(file(grey, "PNG"))
-    assert pixel_hash(file(colour, "PNG")) != pixel_hash(file(grey, "PNG"))
-    with pytest.raises(UnreadableImage, match="11 bytes do not decode"):
+    assert pixel_hash(file(deep, "PNG")) != pixel_hash(file(grey, "PNG"))
+    assert pixel_hash(file(grey.convert("RGB"), "PNG")) == pixel_hash(file(grey, "PNG"))
+    with pytest.raises(InputRejected):
         pixel_hash(b"no image at")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 
 from hub_model.errors import NeuroguardError
@@ -13,12 +12,6 @@ NO_FINDING = "none"  # Record.finding of an image that its source calls free
 
 class SourceError(NeuroguardError):
     """A source cannot be fetched or is not laid out as its table entry says."""
-
-    exit_code = 3
-
-
-class UnreadableImage(NeuroguardError):
-    """The bytes of one image do not decode; a build counts and lists these."""
 
     exit_code = 3
 
@@ -50,26 +43,22 @@ class Record:
 
 
 def pixel_hash(image: bytes) -> str:
-    """Sha256 of decoded pixels, their shape and mode: equal for every encoding of the same pixels.
+    """Sha256 of grey values, their shape and type: equal for every encoding of the same pixels.
+
+    The grey values are those that serving would read from the same bytes, so an image that serving
+    would refuse is refused here, before anything is trained on it.
 
     Args:
-        image: an encoded raster image; of several frames the first counts.
+        image: a whole image file; of several frames the first counts.
 
     Returns:
         64 hex digits.
 
     Raises:
-        UnreadableImage: the bytes are no image, or not a whole one.
+        InputRejected: as `hub_model.reading.read_bytes`.
     """
-    from PIL import Image
+    from hub_model.reading import read_bytes
 
-    try:
-        with Image.open(io.BytesIO(image)) as opened:
-            opened.load()
-            header = f"{opened.mode} {opened.height}x{opened.width} ".encode()
-            return hashlib.sha256(header + opened.tobytes()).hexdigest()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableImage(
-            f"{len(image)} bytes do not decode as an image ({type(error).__name__}): "
-            "replace the file or leave it out"
-        ) from error
+    pixels = read_bytes(image).slices[0].pixels
+    header = f"{pixels.dtype.name} {pixels.shape[0]}x{pixels.shape[1]} ".encode()
+    return hashlib.sha256(header + pixels.tobytes()).hexdigest()
