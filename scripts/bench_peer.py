@@ -1,0 +1,169 @@
+"""The usual way to classify a case, written out as the yardstick for `neuroguard bench`.
+
+Slice after slice: open as RGB, work in floating point, find the box with percentiles by sorting and
+`argwhere`, stretch all three channels, check the quality, resize with Pillow, normalise, run the
+network, and run it once more for the embedding. The mathematics is that of the bundle's own
+preprocessing, so that the probabilities must agree with `GuardedClassifier` on grey 8-bit files;
+only the way there is the usual one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from hub_model import bundle as bundles
+from hub_model import calibration, policy
+from hub_model.contract import WEIGHTS, PreprocessSpec, Reason
+from hub_model.network import build
+from hub_model.policy import Decision, Evidence
+from hub_model.preprocess import MIN_BOX_SHARE, MIN_LINE_SHARE, ROBUST_MAXIMUM
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedSlice:
+    """Normalised `(C, size, size)` input and what spoke against the slice."""
+
+    tensor: Tensor
+    reasons: tuple[Reason, ...]
+
+
+class PeerClassifier:
+    """A bundle run the usual way, in float32 on the CPU.
+
+    Args:
+        folder: a bundle folder.
+
+    Raises:
+        BundleError: the bundle does not verify.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.bundle = bundles.read(folder)
+        self.spec = self.bundle.config.neuroguard.preprocess
+        network = build(self.bundle.config)
+        network.backbone.load_state_dict(load_file(folder / WEIGHTS))
+        self.backbone: Any = network.backbone.float().eval()
+
+    def predict(self, files: Sequence[Path]) -> tuple[Decision, Evidence]:
+        """The verdict on one case of grey 8-bit images, and the figures behind it."""
+        logits, embeddings, reasons = [], [], []
+        for file in files:
+            prepared = self.prepare(open_rgb(file))
+            reasons.append(prepared.reasons)
+            if prepared.reasons:
+                continue
+            batch = prepared.tensor.unsqueeze(0)
+            with torch.inference_mode():
+                logits.append(self.backbone(batch).numpy())
+                features = self.backbone.forward_features(batch)
+                embeddings.append(self.backbone.forward_head(features, pre_logits=True).numpy())
+        config = self.bundle.config
+        rows = np.concatenate(logits) if logits else np.empty((0, config.num_classes), np.float32)
+        width = self.bundle.guard.width
+        z = np.concatenate(embeddings) if embeddings else np.empty((0, width), np.float32)
+        evidence = Evidence(
+            label_names=config.label_names,
+            none_labels=config.neuroguard.finding.none_labels,
+            finding=config.neuroguard.finding.name,
+            slice_reasons=tuple(reasons),
+            logits=rows,
+            probabilities=calibration.probabilities(rows, self.bundle.temperature.temperature),
+            p_in_domain=self.bundle.guard.p_in_domain(z),
+        )
+        return policy.decide(evidence, self.bundle.policy, self.bundle.content), evidence
+
+    def prepare(self, image: Image.Image) -> PreparedSlice:
+        """One RGB image cropped, windowed, checked, resized and normalised."""
+        spec = self.spec
+        rgb = np.asarray(image).astype(np.float32)
+        grey = np.asarray(image.convert("L")).astype(np.float32)
+        if spec.crop == "head":
+            top, bottom, left, right = head_box(grey, spec)
+            rgb, grey = rgb[top:bottom, left:right], grey[top:bottom, left:right]
+        resized = resize(window(rgb, grey, spec), spec)
+        scaled = resized.astype(np.float32) / 255.0
+        tensor = torch.from_numpy(scaled).permute(2, 0, 1)
+        if spec.channels == 1:
+            tensor = tensor[:1]  # of a grey file all three are the same
+        mean = torch.tensor(spec.mean).view(-1, 1, 1)
+        std = torch.tensor(spec.std).view(-1, 1, 1)
+        return PreparedSlice((tensor - mean) / std, self._reasons(image, grey, resized))
+
+    def _reasons(
+        self, image: Image.Image, grey: Floats, resized: NDArray[np.uint8]
+    ) -> tuple[Reason, ...]:
+        limits = self.bundle.policy.quality
+        seen = resized[..., 0].astype(np.float32)
+        red, green, blue = (np.asarray(channel).astype(np.int16) for channel in image.split())
+        spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+        found = {
+            Reason.TOO_SMALL: min(image.size) < limits.min_side,
+            Reason.BLANK: len(np.unique(grey.astype(np.uint8))) < limits.min_levels,
+            Reason.LOW_CONTRAST: seen.std() < limits.min_contrast * 255,
+            Reason.LITTLE_FOREGROUND: (seen > self.spec.crop_threshold * 255).mean()
+            < limits.min_foreground,
+            Reason.COLOUR: spread.mean() / 255 > limits.max_colour,
+        }
+        return tuple(reason for reason, holds in found.items() if holds)
+
+
+def open_rgb(file: Path) -> Image.Image:
+    """A decoded RGB image."""
+    with Image.open(file) as opened:
+        return opened.convert("RGB")
+
+
+def head_box(grey: Floats, spec: PreprocessSpec) -> tuple[int, int, int, int]:
+    """`preprocess.head_box` on `(H, W)` floats, with percentiles found by sorting."""
+    height, width = grey.shape
+    low, high = percentiles(grey, (0.5, ROBUST_MAXIMUM))
+    bright = grey > low + spec.crop_threshold * (high - low)
+    lines = np.argwhere(bright.mean(axis=1) > MIN_LINE_SHARE)
+    columns = np.argwhere(bright.mean(axis=0) > MIN_LINE_SHARE)
+    if len(lines) < MIN_BOX_SHARE * height or len(columns) < MIN_BOX_SHARE * width:
+        return 0, height, 0, width
+    top, bottom = int(lines.min()), int(lines.max()) + 1
+    left, right = int(columns.min()), int(columns.max()) + 1
+    pad = round(spec.crop_margin * max(bottom - top, right - left))
+    return max(0, top - pad), min(height, bottom + pad), max(0, left - pad), min(width, right + pad)
+
+
+def percentiles(values: Floats, wanted: tuple[float, float]) -> tuple[float, float]:
+    """Smallest values below or at which the wanted percentages lie, by sorting."""
+    low, high = np.percentile(values, wanted, method="inverted_cdf")
+    return float(low), float(high)
+
+
+def window(rgb: Floats, grey: Floats, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """Values between two percentiles of the grey plane stretched to 0-255, on every channel."""
+    low, high = 0.0, 255.0
+    if spec.window == "percentile":
+        low, high = percentiles(grey, (spec.window_low, spec.window_high))
+    stretched = (rgb - np.float32(low)) * np.float32(255 / max(1.0, high - low))
+    return np.rint(np.clip(stretched, 0, 255)).astype(np.uint8)
+
+
+def resize(rgb: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """`(size, size, 3)`: stretched, or fitted into a black square."""
+    image = Image.fromarray(rgb)
+    size = (spec.size, spec.size)
+    if spec.fit == "stretch" or image.width == image.height:
+        return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    scale = spec.size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    square = Image.new("RGB", size)
+    place = ((spec.size - width) // 2, (spec.size - height) // 2)
+    square.paste(image.resize((width, height), Image.Resampling.BILINEAR), place)
+    return np.asarray(square)
