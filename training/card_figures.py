@@ -1,0 +1,200 @@
+"""The part of the card that holds measured numbers: metrics.json as tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hub_model import contract
+from hub_model.contract import Figure, GuardFile, MetricsFile, Verdict
+from hub_model.errors import BundleError
+from training.plots import Row, number, table
+
+TEST, OFFICIAL = "test.", "official_split."  # prefixes of the names of figures
+NOTHING = "–"
+
+# What a figure is, and the figure that is its coverage; None: every image was answered.
+FIGURES: dict[str, tuple[str, str | None]] = {
+    "accuracy": ("likeliest class right, nothing refused", None),
+    "macro_f1": ("macro F1 of the likeliest class, nothing refused", None),
+    "finding_accuracy": ("{finding} or none right, nothing refused", None),
+    "coverage": ("answered", "coverage"),
+    "coverage_typed": ("answered with a class", "coverage_typed"),
+    "accepted_accuracy": ("class right, of those answered with one", "coverage_typed"),
+    "accepted_finding_accuracy": ("{finding} or none right, of those answered", "coverage"),
+    "tumor_called_none": ("answered 'none', of all with a {finding}", "coverage"),
+    "none_called_tumor": ("answered '{finding}', of all without", "coverage"),
+    "refused_by_guard": ("refused as out of domain", "coverage"),
+    "nll": ("negative log-likelihood of the calibrated probabilities", None),
+    "ece_raw": ("calibration error before the temperature", None),
+    "ece_calibrated": ("calibration error after the temperature", None),
+}
+
+
+def sections(
+    metrics: MetricsFile, guard: GuardFile, finding: str, reports: Sequence[str]
+) -> Iterable[str]:
+    """Every figure and table, paragraph by paragraph.
+
+    Args:
+        metrics: of a run that was measured.
+        guard: says which kind is shipped.
+        finding: what an accepted finding is called.
+        reports: file names in the bundle's `reports/`.
+
+    Raises:
+        BundleError: a table is missing.
+    """
+    yield (
+        "Each image is a case of its own here. Intervals hold 95 % of a bootstrap over groups. "
+        "Coverage is the share of the images that were answered: it belongs to every accuracy."
+    )
+    yield _figure_table(metrics, TEST, finding, "")
+    if any(name.startswith(OFFICIAL) for name in metrics.figures):
+        yield (
+            "**Leaky, for comparison only:** another network of the same recipe, trained and "
+            "tested as the source divides itself. Its test images show patients that it was "
+            "trained on."
+        )
+        yield _figure_table(metrics, OFFICIAL, finding, " (leaky)")
+    yield "### Verdicts by domain"
+    yield (
+        "Shares of the images. The first row is the test split; every other domain was judged with "
+        "a guard that was fitted without it."
+    )
+    yield _verdict_table(metrics, finding)
+    yield "### The guard on domains that it had not seen"
+    yield (
+        f"Both kinds, each fitted without the domain of its row; shipped is the {guard.kind} one, "
+        f"fitted {_strangers(guard)}. FPR95: share of the domain let in where 95 % of the test "
+        "images are; admitted: share let in at `tau_domain`."
+    )
+    yield _guard_table(metrics)
+    yield "### Confusion"
+    yield "Test images, true class by likeliest class, nothing refused."
+    yield _confusion_table(metrics)
+    yield "### Reports"
+    pictures = [name for name in reports if name.endswith(".svg")]
+    yield "\n".join(_link("!", name, name.removesuffix(".svg")) for name in pictures)
+    yield "\n".join(_link("- ", name, name) for name in reports if name not in pictures)
+    yield "### Images and groups"
+    yield _split_table(metrics)
+
+
+def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) -> str:
+    rows = []
+    for name, figure in metrics.figures.items():
+        if not name.startswith(prefix):
+            continue
+        key = name.removeprefix(prefix)
+        text, coverage = FIGURES.get(key, (f"`{key}`", None))
+        low, high = (_format(figure, value) for value in (figure.low, figure.high))
+        rows.append(
+            (
+                text.format(finding=finding) + mark,
+                _format(figure, figure.value),
+                NOTHING if NOTHING in (low, high) else f"{low} to {high}",
+                "every image" if coverage is None else shown(metrics, prefix + coverage),
+                str(figure.sample.n_images),
+                str(figure.sample.n_groups),
+                figure.sample.split,
+            )
+        )
+    return markdown(
+        ("figure", "value", "95 % interval", "coverage", "images", "groups", "split"), rows
+    )
+
+
+def _verdict_table(metrics: MetricsFile, finding: str) -> str:
+    shares = (*(verdict.value for verdict in Verdict), "tumor_calls", "none_calls")
+    heads = (*(f"`{verdict.value}`" for verdict in Verdict), f"called {finding}", "called none")
+    return markdown(
+        ("domain", "images", *heads),
+        [
+            (str(row["domain"]), _count(row, "n_images"), *(_share(row, key) for key in shares))
+            for row in table(metrics, "verdicts")
+        ],
+    )
+
+
+def _guard_table(metrics: MetricsFile) -> str:
+    return markdown(
+        ("domain", "guard", "images", "AUROC", "FPR95", "admitted"),
+        [
+            (
+                str(row["domain"]),
+                str(row["guard"]),
+                _count(row, "n_images"),
+                f"{number(row, 'auroc'):.3f}",
+                _share(row, "fpr95"),
+                _share(row, "admitted"),
+            )
+            for row in table(metrics, "guard")
+        ],
+    )
+
+
+def _confusion_table(metrics: MetricsFile) -> str:
+    rows = table(metrics, "confusion")
+    names = [str(row["true"]) for row in rows]
+    return markdown(
+        ("true", *names),
+        [(str(row["true"]), *(_count(row, name) for name in names)) for row in rows],
+    )
+
+
+def _split_table(metrics: MetricsFile) -> str:
+    return markdown(
+        ("split", "class", "images", "groups of the split"),
+        [
+            (str(row["split"]), str(row["label"]), _count(row, "n_images"), _count(row, "n_groups"))
+            for row in table(metrics, "splits")
+        ],
+    )
+
+
+def _strangers(guard: GuardFile) -> str:
+    known = ", ".join(guard.strangers)
+    return f"against {known}" if known else "on in-domain images alone"
+
+
+def _link(before: str, name: str, text: str) -> str:
+    return f"{before}[{text}]({contract.REPORTS}/{name})"
+
+
+def shown(metrics: MetricsFile, name: str) -> str:
+    """The value of one figure in its unit.
+
+    Raises:
+        BundleError: there is no such figure.
+    """
+    if name not in metrics.figures:
+        raise BundleError(contract.METRICS, f"has no figure {name!r}: evaluate the run again")
+    figure = metrics.figures[name]
+    return _format(figure, figure.value)
+
+
+def _format(figure: Figure, value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    if figure.unit == "share":
+        return percent(value)
+    return f"{value:.0f}" if figure.unit == "count" else f"{value:.3f}"
+
+
+def percent(value: float | None) -> str:
+    """A share in percent, or a dash where there is none."""
+    return NOTHING if value is None else f"{100 * value:.1f} %"
+
+
+def _share(row: Row, key: str) -> str:
+    return percent(number(row, key))
+
+
+def _count(row: Row, key: str) -> str:
+    return f"{number(row, key):.0f}"
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    lines = (heads, ["---"] * len(heads), *rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
