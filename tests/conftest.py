@@ -36,6 +36,29 @@ for _overriding in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_T
     os.environ.pop(_overriding, None)
 
 
+SMALL_PHANTOM = (  # the shipped recipe, made a minute's work
+    "data.patients=180",
+    "data.split_seed=918",
+    "train.finetune.epochs=6",
+    "policy.confidence=0.8",
+    "policy.tumor_called_none=0.2",
+    "policy.none_called_tumor=0.2",
+    "policy.wrong_type=0.2",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a developer keep the trained phantom between runs of the tests."""
+    parser.addoption("--phantom-run", type=Path, help="folder of a small phantom run to reuse")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a trained network is slow."""
+    for item in items:
+        if "phantom_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass the one warning that huggingface_hub 2.4 earns itself, when it sends an LFS file."""
     config.addinivalue_line(
@@ -73,3 +96,19 @@ def repo(request: pytest.FixtureRequest, hub: LoopbackHub) -> Iterator[str]:
     yield "alice/" + re.sub(r"[^\w-]", "-", request.node.name)[:80]  # the Hub allows 96 characters
     hub.meeting = None
     hub.spaces_need_plan = False
+
+
+@pytest.fixture(scope="session")
+def phantom_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the phantom recipe: dataset, prepared images, weights, bundle."""
+    from training import pipeline, recipe
+
+    folder: Path = request.config.getoption("--phantom-run") or tmp_path_factory.mktemp("phantom")
+    pipeline.run(recipe.load("phantom", SMALL_PHANTOM), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_bundle(phantom_run: Path) -> Path:
+    """The bundle of that run: a real, small, trained, verified revision."""
+    return phantom_run / "bundle"

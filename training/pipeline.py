@@ -87,7 +87,7 @@ def build_dataset(recipe: Recipe, folder: Path) -> dict[str, Any]:
             label_names=recipe.labels,
             shares=recipe.data.shares,
             scheme="group" if recipe.data.scheme == "group" else "official_leaky",
-            seed=recipe.seed,
+            seed=recipe.data.split_seed,
             out=folder / "dataset",
         )
         _write_json(report, built.to_dict())

@@ -49,6 +49,9 @@ class DataSpec(_Node):
     groups: str | None = None  # CSV with columns path,group, below root; None: by identical pixels
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
+    split_seed: Annotated[
+        int, Field(ge=0)
+    ]  # chosen by the classes' counts, see splits.balanced_seed
     strangers: Annotated[tuple[StrangerSpec, ...], Field(min_length=2)]
     patients: Annotated[int, Field(ge=1)] | None = None  # how many to draw; phantom source only
 
