@@ -1,0 +1,208 @@
+"""What the page shows, as HTML fragments. Every text that is put in is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
+from hub_model.policy import Decision
+from space import report
+from space.pictures import Picture
+from space.report import Model, Outcome, spoken
+
+_SIGNS = {
+    Outcome.PASSED: "✓",
+    Outcome.PARTLY: "◐",
+    Outcome.STOPPED: "✕",
+    Outcome.NOT_ASKED: "–",
+}
+
+
+def strip(model: Model) -> str:
+    """What stays in sight while the page is scrolled: the notice and the revision."""
+    warning = ""
+    if model.bundle.config.neuroguard.facts.phantom:
+        warning = f'<div class="ng-phantom" role="note">{escape(PHANTOM_WARNING)}</div>'
+    source = f"{model.repo_id}@" if model.repo_id else "bundle "
+    return (
+        f'<div class="ng-strip"><div class="ng-notice" role="note">{escape(RESEARCH_ONLY)}</div>'
+        f'{warning}<div class="ng-revision">Revision <code>{escape(source + model.revision)}</code>'
+        "</div></div>"
+    )
+
+
+def introduction(model: Model) -> str:
+    """Title, what the model knows, and when it answers."""
+    facts = model.bundle.config.neuroguard.facts
+    return (
+        f"<h1>{escape(facts.title)}</h1>"
+        f"<p>{escape(report.purpose(model))}</p>"
+        "<p>It answers only when quality, domain, confidence and agreement all pass. Otherwise it "
+        "says why not, and names nothing.</p>"
+    )
+
+
+def needs(model: Model) -> str:
+    """Every threshold, before and after a case was judged."""
+    rows = "".join(
+        f"<li>{escape(what)} <b>{escape(number)}</b></li>"
+        for what, number in report.threshold_rows(model.bundle.policy.thresholds, model)
+    )
+    return (
+        '<section class="ng-needs"><h3>An answer needs at least</h3>'
+        f'<ul>{rows}</ul><p class="ng-small">{escape(report.domain_score_text(model))}</p>'
+        "</section>"
+    )
+
+
+def kinds() -> str:
+    """What can be sent."""
+    return (
+        '<p class="ng-small">One slice or all slices of one examination: PNG, JPEG, DICOM (with or '
+        "without extension), NIfTI (.nii, .nii.gz), or a ZIP of these.</p>"
+    )
+
+
+def waiting() -> str:
+    """The place of the result before anything was sent."""
+    return (
+        '<div class="ng-waiting">Nothing has been sent yet. The verdict will stand here. Files are '
+        "read on this server, deleted as soon as they were read, and their names are not kept."
+        "</div>"
+    )
+
+
+def not_judged(message: str) -> str:
+    """An upload that cannot be read, or a failure with its number."""
+    return (
+        '<section class="ng-band ng-refused"><p class="ng-kicker">Not judged</p>'
+        f"<h2>This upload cannot be used.</h2><p>{escape(message)}</p></section>"
+    )
+
+
+def result(
+    decision: Decision, model: Model, warnings: Sequence[str], pictures: Sequence[Picture]
+) -> str:
+    """The verdict first, then why, then what was seen."""
+    return "".join(
+        (
+            _band(decision, model),
+            _warnings(warnings),
+            '<div class="ng-columns">',
+            _gates(decision, model),
+            f"<div>{_probabilities(decision, model)}",
+            # One slice stands beside the reasons, several get the whole width below them.
+            _pictures(decision, pictures) + "</div></div>"
+            if len(pictures) == 1
+            else "</div></div>" + _pictures(decision, pictures),
+            _slices(decision),
+        )
+    )
+
+
+def promises(model: Model) -> str:
+    """What each threshold was chosen to keep."""
+    items = "".join(
+        f'<li>{escape(statement)}<br><span class="ng-small">{escape(detail)}</span></li>'
+        for statement, detail in report.promise_rows(model)
+    )
+    if not items:
+        return "<p>This revision makes no promise about its thresholds.</p>"
+    return f'<ul class="ng-promises">{items}</ul>'
+
+
+def _band(decision: Decision, model: Model) -> str:
+    accepted = decision.verdict.accepted
+    warning = ""
+    if model.bundle.config.neuroguard.facts.phantom:
+        warning = f'<p class="ng-phantom">{escape(PHANTOM_WARNING)}</p>'
+    return (
+        f'<section class="ng-band {"ng-accept" if accepted else "ng-abstain"}">'
+        f'<p class="ng-kicker">{"Answered" if accepted else "Abstained"}'
+        f" <code>{decision.verdict.value}</code></p>"
+        f"<h2>{escape(report.headline(decision, model))}</h2>"
+        f"<p>{escape(report.summary(decision, model))}</p>{warning}"
+        f'<p class="ng-small">{escape(RESEARCH_ONLY)} Revision <code>{escape(decision.revision)}'
+        "</code></p></section>"
+    )
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{escape(text)}</li>" for text in warnings)
+    return f'<section class="ng-warnings"><h3>About the files</h3><ul>{items}</ul></section>'
+
+
+def _gates(decision: Decision, model: Model) -> str:
+    items = "".join(
+        f'<li class="ng-{gate.outcome.name.lower()}"><span class="ng-sign" aria-hidden="true">'
+        f"{_SIGNS[gate.outcome]}</span><div><b>{gate.name}: {gate.outcome.value}</b>"
+        f"<br>{escape(gate.text)}</div></li>"
+        for gate in report.gates(decision, model)
+    )
+    return f'<section><h3>Why</h3><ol class="ng-gates">{items}</ol></section>'
+
+
+def _probabilities(decision: Decision, model: Model) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="ng-bar"><span '
+        f'style="width:{100 * value:.1f}%"></span></td><td>{report.percent(value)}</td></tr>'
+        for name, value in report.probability_rows(decision, model)
+    )
+    if not rows:
+        return ""
+    return (
+        '<section><h3>Calibrated probabilities</h3><table class="ng-table ng-probabilities">'
+        f"{rows}</table></section>"
+    )
+
+
+def _pictures(decision: Decision, pictures: Sequence[Picture]) -> str:
+    total = len(decision.slices)
+    some = f", {len(pictures)} of {total} slices" if len(pictures) < total else ""
+    note = ""
+    if any(picture.mapped for picture in pictures):
+        note = (
+            '<p class="ng-small">The coloured map shows where the answer '
+            f"“{escape(spoken(str(decision.label)))}” came from, brightest where most. It is "
+            "coarse, and no outline of anything.</p>"
+        )
+    figures = "".join(_figure(picture) for picture in pictures)
+    return (
+        f"<section><h3>What the model saw{some}</h3>{note}"
+        f'<div class="ng-pictures">{figures}</div></section>'
+    )
+
+
+def _figure(picture: Picture) -> str:
+    number = picture.index + 1
+    images = f'<img src="{picture.seen}" alt="Slice {number} as the model was shown it">'
+    if picture.mapped:
+        images += (
+            f'<img class="ng-map" src="{picture.mapped}" alt="Slice {number} with the map of '
+            'where the answer came from">'
+        )
+    return f"<figure><div>{images}</div><figcaption>Slice {number}</figcaption></figure>"
+
+
+def _slices(decision: Decision) -> str:
+    valid = sum(report.valid for report in decision.slices)
+    head = ("Slice", "Judged", "Why not", "Domain score")
+    table = _table("Every slice of the case", head, report.slice_rows(decision))
+    return (
+        f"<details><summary>Slices: {valid} of {len(decision.slices)} judged</summary>"
+        f"{table}</details>"
+    )
+
+
+def _table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows
+    )
+    return (
+        f'<div class="ng-scroll"><table class="ng-table"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

@@ -1,0 +1,108 @@
+"""Uploaded files in, a verdict out as HTML or JSON, and nothing of the files kept.
+
+An upload is deleted as soon as it was read. What goes wrong is said without a file name: a refusal
+in its own words, anything else as a number that stands in the log beside the kind of error. Knows
+nothing about gradio.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hub_model.case import Case
+from hub_model.errors import InputRejected
+from hub_model.predictor import GuardedClassifier
+from hub_model.reading import read_case
+from space import fragments
+from space.pictures import pictures
+from space.report import Model
+
+logger = logging.getLogger("neuroguard.space")
+
+
+class NotJudgedError(Exception):
+    """No verdict was reached; the message is for whoever sent the files.
+
+    Args:
+        code: stable name of the reason, "failure" where it is ours.
+        message: what was found, what was expected, what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Service:
+    """What the page and its endpoint ask.
+
+    Args:
+        classifier: loaded and verified.
+        model: what the page says of it.
+    """
+
+    def __init__(self, classifier: GuardedClassifier, model: Model) -> None:
+        self.model = model
+        self._classifier = classifier
+
+    def page(self, paths: Sequence[str]) -> str:
+        """The result on one case as HTML, or the reason why there is none."""
+        try:
+            with _said_without_names():
+                case = _read_and_delete(paths)
+                decision = self._classifier.predict(case)
+                maps = [] if decision.label is None else self._classifier.explain(case)
+                shown = pictures(self._classifier.seen(case), maps)
+                return fragments.result(decision, self.model, case.warnings, shown)
+        except NotJudgedError as error:
+            return fragments.not_judged(str(error))
+
+    def answer(self, paths: Sequence[str]) -> dict[str, Any]:
+        """The verdict on one case as JSON values: `Decision.to_dict` and the files' warnings.
+
+        Raises:
+            NotJudgedError: the upload cannot be used, or something failed here.
+        """
+        with _said_without_names():
+            case = _read_and_delete(paths)
+            return {**self._classifier.predict(case).to_dict(), "warnings": list(case.warnings)}
+
+
+def _read_and_delete(paths: Sequence[str]) -> Case:
+    files = [Path(path) for path in paths]
+    try:
+        if not files:
+            raise InputRejected("no_file", "no file was sent: send the files of one case")
+        if not all(file.is_file() for file in files):  # another user sent the very same file
+            raise InputRejected("gone", "the upload is no longer here: send the files again")
+        return read_case(files)
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _said_without_names() -> Iterator[None]:
+    """Turn refusals and failures into `NotJudgedError`; the outermost handler of a request."""
+    try:
+        yield
+    except InputRejected as error:
+        raise NotJudgedError(error.code, str(error)) from None
+    except Exception as error:
+        number = secrets.token_hex(4)
+        # The message may quote a path or a value of the file; kind and place cannot.
+        places = (
+            f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)
+        )
+        logger.error("failure %s: %s at %s", number, type(error).__name__, " > ".join(places))
+        raise NotJudgedError(
+            "failure",
+            f"something failed here while the case was judged (number {number}): try again, and "
+            "give the number to whoever runs this Space",
+        ) from None
