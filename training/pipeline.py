@@ -42,6 +42,9 @@ LEAKY = "the source's own test images (leaky: their patients are in training too
 DISJOINT = "test groups, disjoint from all others"
 
 
+KEPT = ("labels", "finding", "data", "preprocess", "quality", "model", "train", "seed")
+
+
 def run(recipe: Recipe, folder: Path) -> Path:
     """Run the whole line and return the bundle's folder.
 
@@ -62,18 +65,19 @@ def run(recipe: Recipe, folder: Path) -> Path:
 
 
 def claim(recipe: Recipe, folder: Path) -> None:
-    """Write the effective recipe into the run's folder, or check that it is the one there."""
+    """Write the effective recipe into the run's folder, if what is kept there fits it.
+
+    Data, prepared images and weights are kept; guard, policy and figures are made anew every time.
+    """
     path = folder / "recipe.json"
     effective = recipe.model_dump(mode="json")
     if path.is_file():
         found = json.loads(path.read_text())
-        if found != effective:
-            keys = sorted(key for key in effective if found.get(key) != effective[key])
+        if keys := [key for key in KEPT if found.get(key) != effective[key]]:
             raise UsageError(
                 f"the run folder belongs to a recipe that differs in {', '.join(keys)}: give "
                 "another folder with --out, or remove this one"
             )
-        return
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(path, effective)
 
@@ -155,7 +159,6 @@ def fit(recipe: Recipe, config: ModelConfig, folder: Path) -> Path:
     ready = engine.from_network(network, recipe.preprocess)
     splits = {split: _score(ready, folder, split) for split in SPLITS}
     strangers = {spec.name: _score(ready, folder, spec.name) for spec in recipe.data.strangers}
-    strangers = {name: scores.rows(scores.inputs.valid) for name, scores in strangers.items()}
 
     temperature = fit_temperature.fit(splits["calibration"], "calibration")
     known = together(splits["train"], splits["validation"])
@@ -180,7 +183,7 @@ def fit(recipe: Recipe, config: ModelConfig, folder: Path) -> Path:
         policy=policy,
         metrics=metrics,
         environment=export.environment(
-            recipe=recipe.model_dump(mode="json"),
+            recipe=recipe.published,
             digest=recipe.digest,
             fingerprint=built["fingerprint"],
             sources={name: find(name).pinned or "local" for name in dict.fromkeys(used)},

@@ -158,9 +158,18 @@ class Recipe(_Node):
         return self
 
     @property
+    def published(self) -> dict[str, Any]:
+        """The effective recipe as a revision records it: without the folders of this machine."""
+        tree = self.model_dump(mode="json")
+        tree["data"]["root"] = "."
+        tree["model"]["weights"] = Path(self.model.weights).name
+        tree["beside"] = None
+        return tree
+
+    @property
     def digest(self) -> str:
-        """sha256 over the effective recipe."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json")).encode()).hexdigest()
+        """sha256 over the published recipe: the same on every machine."""
+        return hashlib.sha256(json.dumps(self.published).encode()).hexdigest()
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
