@@ -113,7 +113,7 @@ def _pass(engine: Engine, images: NDArray[np.uint8]) -> NetworkOutput:
     import torch
 
     spec = engine.preprocess
-    batch = torch.from_numpy(np.ascontiguousarray(images))[:, None].float().div_(255)
+    batch = torch.from_numpy(images.astype(np.float32))[:, None].div_(255)
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
     batch = ((batch - mean) / std).contiguous(memory_format=torch.channels_last)

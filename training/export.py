@@ -140,7 +140,7 @@ def write_bundle(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     save_tensors(state, partial / contract.WEIGHTS, metadata={"format": "pt"})
-    tensors = {name: np.ascontiguousarray(value) for name, value in guard.tensors.items()}
+    tensors = {name: np.array(value, order="C") for name, value in guard.tensors.items()}
     save_arrays(tensors, partial / contract.GUARD_TENSORS)
     for name, model in (
         (contract.CONFIG, config),
