@@ -232,7 +232,7 @@ class DomainResult(_Frozen):
 class GuardFile(_Frozen):
     """domain_guard.json: what the tensors beside it mean."""
 
-    kind: Literal["logistic", "mahalanobis"]
+    kind: Literal["logistic", "mahalanobis", "combined"]
     layer: Literal["embedding"]
     normalise: bool  # embeddings are scaled to unit length first
     scale: Literal["rank", "probability"]

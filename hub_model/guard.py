@@ -1,6 +1,6 @@
 """How strange an embedding is, as a number that means something. Pure numpy on fitted tensors.
 
-Two guards share one form: a strangeness score (higher = stranger) and the sorted scores of
+All guards share one form: a strangeness score (higher = stranger) and the sorted scores of
 in-domain calibration images. `p_in_domain` is then the share of those images that look at least as
 strange, so that `tau_domain` is a promised refusal rate in domain.
 """
@@ -18,10 +18,18 @@ from hub_model.contract import GUARD_TENSORS, GuardFile
 from hub_model.errors import BundleError
 
 Floats = NDArray[np.floating]
-TENSORS = {
+MEMBERS = {
     "logistic": {"weight": 1, "bias": 0},
     "mahalanobis": {"means": 2, "whitening": 2},
 }  # name -> number of dimensions
+TENSORS = {
+    **MEMBERS,
+    "combined": {
+        **MEMBERS["logistic"],
+        **MEMBERS["mahalanobis"],
+        **{f"{name}_scores": 1 for name in MEMBERS},
+    },
+}
 CALIBRATION_SCORES = "calibration_scores"
 
 
@@ -46,13 +54,13 @@ class Guard:
         for name, tensor in self.tensors.items():
             if not np.isfinite(tensor).all():
                 raise BundleError(GUARD_TENSORS, f"{name} holds a value that is not finite")
-        if self.file.scale == "rank" and np.any(np.diff(self.tensors[CALIBRATION_SCORES]) < 0):
-            raise BundleError(GUARD_TENSORS, f"{CALIBRATION_SCORES} is not sorted")
+            if name.endswith("_scores") and np.any(np.diff(tensor) < 0):
+                raise BundleError(GUARD_TENSORS, f"{name} is not sorted")
 
     @property
     def width(self) -> int:
         """Length of the embeddings it was fitted on."""
-        key = "weight" if self.file.kind == "logistic" else "whitening"
+        key = "whitening" if self.file.kind == "mahalanobis" else "weight"
         return int(self.tensors[key].shape[0])
 
     def p_in_domain(self, embeddings: Floats) -> NDArray[np.float64]:
@@ -73,10 +81,12 @@ def strangeness(
     "logistic": minus the log odds of being in domain, -(w.z + b).
     "mahalanobis": squared distance to the nearest class mean under the shared covariance
     (Lee et al. 2018, eq. 2); `whitening` W has W W^T = inverse covariance.
+    "combined": minus the smaller of the two guards' ranks, so that one of them is enough to refuse.
 
     Args:
-        kind: "logistic" or "mahalanobis".
-        tensors: weight `(D,)` and bias `()`, or means `(K, D)` and whitening `(D, D)`.
+        kind: a key of `TENSORS`.
+        tensors: weight `(D,)` and bias `()`, or means `(K, D)` and whitening `(D, D)`; or all of
+            them with the sorted in-domain scores of each.
         embeddings: `(N, D)` as the network gives them.
         normalise: scale each embedding to unit length first.
     """
@@ -89,6 +99,15 @@ def strangeness(
         whitening = np.asarray(tensors["whitening"], np.float64)
         points, centres = z @ whitening, np.asarray(tensors["means"], np.float64) @ whitening
         return ((points[:, None, :] - centres[None]) ** 2).sum(axis=2).min(axis=1)
+    if kind == "combined":
+        ranks = [
+            rank(
+                strangeness(name, tensors, embeddings, normalise=normalise),
+                tensors[f"{name}_scores"],
+            )
+            for name in MEMBERS
+        ]
+        return -np.minimum.reduce(ranks)
     raise BundleError(GUARD_TENSORS, f"guard kind {kind!r} is unknown, expected {list(TENSORS)}")
 
 

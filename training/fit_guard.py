@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from hub_model.contract import DomainResult, GuardFile, MetricsFile
-from hub_model.guard import CALIBRATION_SCORES, TENSORS, Guard, strangeness, unit_length
+from hub_model.guard import CALIBRATION_SCORES, MEMBERS, TENSORS, Guard, strangeness, unit_length
 from training.recipe import GuardSpec
 from training.scores import Scores
 from training.statistics import sample
@@ -34,10 +34,13 @@ def fit(
         calibration: in-domain images of other groups; their scores are what ranks are taken in.
         strangers: known out-of-domain images by domain; a distance guard does not look at them.
     """
-    tensors = _tensors(spec, known, strangers)
+    if spec.kind == "combined":
+        tensors = _combined(spec, known, calibration, strangers)
+    else:
+        tensors = _tensors(spec, known, strangers)
     scores = strangeness(spec.kind, tensors, calibration.embedding, normalise=spec.normalise)
     tensors[CALIBRATION_SCORES] = np.sort(scores).astype(np.float32)
-    used = strangers if spec.kind == "logistic" else {}
+    used = {} if spec.kind == "mahalanobis" else strangers
     return Guard(
         GuardFile(
             kind=spec.kind,
@@ -79,7 +82,7 @@ class Guards:
 def fit_all(
     spec: GuardSpec, known: Scores, calibration: Scores, strangers: Mapping[str, Scores]
 ) -> Guards:
-    """The recipe's guard, and guards of both kinds with each stranger domain left out in turn."""
+    """The recipe's guard, and guards of every kind with each stranger domain left out in turn."""
     unseen: dict[str, dict[str, Guard]] = {}
     for kind in TENSORS:
         arm = spec.model_copy(update={"kind": kind})
@@ -116,6 +119,18 @@ def _tensors(spec: GuardSpec, known: Scores, strangers: Mapping[str, Scores]) ->
     if spec.kind == "mahalanobis":
         return _mahalanobis(z, known.labels)
     return _logistic(z, np.concatenate([_embedding(spec, other) for other in strangers.values()]))
+
+
+def _combined(
+    spec: GuardSpec, known: Scores, calibration: Scores, strangers: Mapping[str, Scores]
+) -> Arrays:
+    """Both guards' tensors, each with its scores of the calibration images."""
+    found: Arrays = {}
+    for kind in MEMBERS:
+        member = fit(spec.model_copy(update={"kind": kind}), known, calibration, strangers)
+        for name, tensor in member.tensors.items():
+            found[f"{kind}_scores" if name == CALIBRATION_SCORES else name] = tensor
+    return found
 
 
 def _embedding(spec: GuardSpec, scores: Scores) -> NDArray[np.float64]:

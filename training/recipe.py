@@ -108,9 +108,9 @@ class TrainSpec(_Node):
 
 
 class GuardSpec(_Node):
-    """Which guard is shipped; both kinds are fitted and judged in every run."""
+    """Which guard is shipped; all kinds are fitted and judged in every run."""
 
-    kind: Literal["logistic", "mahalanobis"]
+    kind: Literal["logistic", "mahalanobis", "combined"]
     normalise: bool  # embeddings to unit length first
     refusal: Share  # promised share of in-domain images refused
 
