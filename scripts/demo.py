@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,8 +31,9 @@ PORT = 7860
 RECIPE = "phantom"
 MODEL = "demo/phantom"
 SPACE = "demo/phantom-space"
-STARTED_WITHIN = 120  # seconds until the Space must answer
+STARTED_WITHIN = 240  # seconds until the Space must answer; 10 on two idle cores, 110 on busy ones
 STOPPED_WITHIN = 10  # seconds until a child that was asked to stop is killed
+INTERRUPTED = 130  # exit code, as the verbs have it
 UNMET_PATIENT = 1000  # index of a drawn head beyond those of the recipe
 SUMMARY = {
     "test.coverage": "answered, of all test images",
@@ -65,9 +66,12 @@ def main() -> int:
                 print(ask(port), flush=True)
                 return 0
             print("Ctrl-C stops it", flush=True)
-            signal.pause()
+            with suppress(KeyboardInterrupt):
+                signal.pause()
+            print("\nstopping", flush=True)
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
     except NeuroguardError as error:
         print("error:", error, file=sys.stderr)
         return error.exit_code
