@@ -48,6 +48,8 @@ def sections(
         "Each image is a case of its own here. Intervals hold 95 % of a bootstrap over groups. "
         "Coverage is the share of the images that were answered: it belongs to every accuracy."
     )
+    if any(figure.low == figure.high is not None for figure in metrics.figures.values()):
+        yield "An interval without width says that no such image was met, not that there is none."
     yield _figure_table(metrics, TEST, finding, "")
     if any(name.startswith(OFFICIAL) for name in metrics.figures):
         yield (
@@ -64,7 +66,7 @@ def sections(
     yield _verdict_table(metrics, finding)
     yield "### The guard on domains that it had not seen"
     yield (
-        f"Both kinds, each fitted without the domain of its row; shipped is the {guard.kind} one, "
+        f"Every kind, each fitted without the domain of its row; shipped is the {guard.kind} one, "
         f"fitted {_strangers(guard)}. FPR95: share of the domain let in where 95 % of the test "
         "images are; admitted: share let in at `tau_domain`."
     )

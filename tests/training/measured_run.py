@@ -23,6 +23,7 @@ from hub_model.contract import (
     Thresholds,
     Verdict,
 )
+from hub_model.guard import TENSORS
 from training.recipe import Recipe, load
 
 DOMAINS = ("test", "dementia_mr", "stroke_ct", "chest_xray", "photographs")
@@ -124,7 +125,7 @@ def metrics(rng: np.random.Generator, recipe: Recipe, *, official: bool = False)
                     "admitted": _share(rng),
                 }
                 for domain in DOMAINS[1:]
-                for guard in ("logistic", "mahalanobis")
+                for guard in TENSORS
             ],
             "confusion": [
                 {"true": true, **{name: _count(rng) for name in labels}} for true in labels

@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 
 from hub_model.contract import PHANTOM_WARNING, MetricsFile, PolicyFile
 from hub_model.errors import BundleError, UsageError
+from hub_model.guard import TENSORS
 from hub_model.policy import Decision
 from tests.training.measured_run import DOMAINS, FIGURES, Parts, parts
 from training import card
@@ -34,7 +35,7 @@ PATTERN = {
     r"\| \d+ \| \d+ \| [^|\n]+ \|\n)+",
     "Verdicts by domain": rf"\| test \| \d+ (\| {PERCENT} ){{8}}\|\n(\| \w+ \| \d+ "
     rf"(\| {PERCENT} ){{8}}\|\n)+",
-    "The guard on domains that it had not seen": r"(\| \w+ \| (logistic|mahalanobis) \| \d+ "
+    "The guard on domains that it had not seen": r"(\| \w+ \| [a-z]+ \| \d+ "
     rf"\| [01]\.\d{{3}} (\| {PERCENT} ){{2}}\|\n)+",
     "Confusion": r"\| true \|( \w+ \|){4}\n\|[- |]+\|\n(\| \w+ \|( \d+ \|){4}\n){4}",
     "Reports": r"!\[confusion\]\(reports/confusion\.svg\)\n!\[verdicts\]\(reports/verdicts\.svg\)"
@@ -195,6 +196,17 @@ def test_a_figure_without_interval_shows_none():
     assert f"| {100 * figure.value:.1f} % | – | every image |" in text
 
 
+def test_an_interval_without_width_is_not_left_to_speak_for_itself():
+    what = parts()
+    assert "without width" not in render(what)
+    never = what.metrics.figures["test.tumor_called_none"].model_copy(
+        update={"value": 0.0, "low": 0.0, "high": 0.0}
+    )
+    figures = {**what.metrics.figures, "test.tumor_called_none": never}
+    text = render(replaced(what, metrics=what.metrics.model_copy(update={"figures": figures})))
+    assert "An interval without width says" in section(text, "Figures")
+
+
 def test_every_row_of_the_official_split_is_marked_leaky():
     rows = [
         line
@@ -211,7 +223,7 @@ def test_every_domain_stands_under_verdicts_and_guard():
     for domain in DOMAINS:
         assert f"| {domain} | " in section(text, "Verdicts by domain")
     for domain in DOMAINS[1:]:
-        for guard in ("logistic", "mahalanobis"):
+        for guard in TENSORS:
             assert f"| {domain} | {guard} | " in section(text, "The guard on domains.*?")
 
 
