@@ -50,8 +50,12 @@ class Evidence:
 
     @property
     def case_probabilities(self) -> Floats:
-        """`(K,)` mean of the valid slices' calibrated probabilities."""
-        result: Floats = self.probabilities.mean(axis=0)
+        """`(K,)` mean of the valid slices' calibrated probabilities.
+
+        Summed in the order of size: a sum in reading order differs in its last bit from order to
+        order, which is enough to cross a threshold.
+        """
+        result: Floats = np.sort(self.probabilities, axis=0).mean(axis=0)
         return result
 
     @property
@@ -120,7 +124,7 @@ def decide(evidence: Evidence, policy: PolicyFile, revision: str) -> Decision:
     """The verdict on a case: quality, then domain, then confidence, then agreement.
 
     Raising any of the thresholds never turns an abstention into an answer, and the order of the
-    slices does not matter.
+    slices does not matter. Every question is put so that a value that is not a number fails it.
 
     Args:
         evidence: what was measured on the case.
@@ -134,7 +138,7 @@ def decide(evidence: Evidence, policy: PolicyFile, revision: str) -> Decision:
         ordered = tuple(reason for reason in Reason if reason in found)
         reasons = (*ordered, Reason.TOO_FEW_VALID_SLICES)
         return _decision(evidence, policy, revision, Verdict.ABSTAIN_QUALITY, reasons)
-    if evidence.case_p_in_domain < limits.tau_domain:
+    if not evidence.case_p_in_domain >= limits.tau_domain:
         return _decision(evidence, policy, revision, Verdict.ABSTAIN_OOD, (Reason.OUT_OF_DOMAIN,))
     if evidence.leans_to_finding(evidence.case_probabilities):
         verdict, why = _judge_finding(evidence, policy)
@@ -146,7 +150,7 @@ def decide(evidence: Evidence, policy: PolicyFile, revision: str) -> Decision:
 def _judge_finding(evidence: Evidence, policy: PolicyFile) -> tuple[Verdict, Reason]:
     limits = policy.thresholds
     probs = evidence.case_probabilities
-    if evidence.finding_probability(probs) < limits.tau_finding:
+    if not evidence.finding_probability(probs) >= limits.tau_finding:
         return Verdict.ABSTAIN_LOW_CONF, Reason.LOW_CONFIDENCE
     if evidence.leans_to_finding(evidence.probabilities).mean() < limits.min_agreement:
         return Verdict.ABSTAIN_DISAGREEMENT, Reason.SLICES_DISAGREE
@@ -159,7 +163,7 @@ def _judge_finding(evidence: Evidence, policy: PolicyFile) -> tuple[Verdict, Rea
 
 def _judge_none(evidence: Evidence, policy: PolicyFile) -> tuple[Verdict, Reason]:
     limits = policy.thresholds
-    if 1 - evidence.finding_probability(evidence.case_probabilities) < limits.tau_none:
+    if not 1 - evidence.finding_probability(evidence.case_probabilities) >= limits.tau_none:
         return Verdict.ABSTAIN_LOW_CONF, Reason.LOW_CONFIDENCE
     says_none = ~evidence.leans_to_finding(evidence.probabilities)
     if says_none.mean() < limits.min_agreement_none:
