@@ -21,6 +21,7 @@ Integers = NDArray[Any]  # uint8 or uint16
 
 ROBUST_MAXIMUM = 99.5  # percentile taken as the brightest value worth counting
 MIN_LINE_SHARE = 0.02  # a row or column belongs to the head when this share of it is bright
+FLOAT32_SPAN = (1e-30, 1e38)  # max - min that can be stretched in 32 bits without an overflow
 MIN_BOX_SHARE = 0.25  # a box with a shorter side than this share of the image's is not believed
 
 
@@ -113,11 +114,11 @@ def _as_integers(pixels: Pixels) -> Integers:
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels
     low, high = float(pixels.min()), float(pixels.max())
-    if high <= low:
+    span = high - low
+    if span <= 0:
         return np.zeros(pixels.shape, np.uint16)
-    return ((pixels - np.float32(low)) * np.float32(65535 / (high - low)) + np.float32(0.5)).astype(
-        np.uint16
-    )
+    wide = pixels if FLOAT32_SPAN[0] < span < FLOAT32_SPAN[1] else pixels.astype(np.float64)
+    return ((wide - low) * (65535 / span) + 0.5).astype(np.uint16)
 
 
 def _histogram(pixels: Integers) -> NDArray[np.int64]:
