@@ -52,10 +52,19 @@ class Guard:
                 f"{self.file.scale} scale needs {wanted}: export the bundle again",
             )
         for name, tensor in self.tensors.items():
-            if not np.isfinite(tensor).all():
-                raise BundleError(GUARD_TENSORS, f"{name} holds a value that is not finite")
-            if name.endswith("_scores") and np.any(np.diff(tensor) < 0):
-                raise BundleError(GUARD_TENSORS, f"{name} is not sorted")
+            if wrong := self._wrong(name, tensor):
+                raise BundleError(GUARD_TENSORS, f"{name} {wrong}: export the bundle again")
+
+    def _wrong(self, name: str, tensor: NDArray[Any]) -> str | None:
+        if not tensor.size:  # without scores every image would rank first
+            return "is empty"
+        if not np.isfinite(tensor).all():
+            return "holds a value that is not finite"
+        if name.endswith("_scores"):
+            return "is not sorted" if np.any(np.diff(tensor) < 0) else None
+        if tensor.ndim and tensor.shape[-1] != self.width:
+            return f"is {tensor.shape}, its last side must be the embedding's {self.width}"
+        return None
 
     @property
     def width(self) -> int:

@@ -39,7 +39,12 @@ def fit(
     else:
         tensors = _tensors(spec, known, strangers)
     scores = strangeness(spec.kind, tensors, calibration.embedding, normalise=spec.normalise)
-    tensors[CALIBRATION_SCORES] = np.sort(scores).astype(np.float32)
+    if spec.kind == "combined":
+        # Each member ranked these images among themselves, so each counted itself twice, which a
+        # new image does not: left so, the share refused would exceed tau_domain by up to 2 ranks.
+        whole = len(scores) + 1
+        scores = (1 - np.rint(-scores * whole)) / whole
+    tensors[CALIBRATION_SCORES] = np.sort(scores)  # not rounded: equal ranks must stay equal
     used = {} if spec.kind == "mahalanobis" else strangers
     return Guard(
         GuardFile(
