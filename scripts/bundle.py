@@ -36,6 +36,10 @@ def convert(
         Path, typer.Argument(exists=True, file_okay=False, metavar="OLD", show_default=False)
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", show_default=False)],
+    none_label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A label that denies the finding; may be repeated."),
+    ] = None,
 ) -> None:
     """Turn a folder of the old form into a bundle.
 
@@ -43,4 +47,4 @@ def convert(
     """
     from training.convert import convert as converted
 
-    print(converted(old, out))
+    print(converted(old, out, none_labels=tuple(none_label or ())))

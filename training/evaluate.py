@@ -17,7 +17,7 @@ from hub_model.guard import Guard
 from hub_model.policy import Decision
 from training.fit_guard import Guards, judge
 from training.scores import Scores, decisions
-from training.statistics import Rows, figure, macro_f1
+from training.statistics import figure, macro_f1
 
 Row = dict[str, str | int | float | None]
 
@@ -100,14 +100,11 @@ def _figures(
     none = accepted & ~found
 
     def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Figure:
-        def statistic(rows: Rows) -> float:
-            base = among[rows].sum()
-            return float((hits & among)[rows].sum() / base) if base else float("nan")
-
-        return figure(split, groups, statistic)
+        chosen = hits[among]
+        return figure(split, groups[among], lambda rows: float(chosen[rows].mean()))
 
     everything = np.ones(len(labels), bool)
-    return {
+    figures = {
         "test.accuracy": share(top == labels, everything),
         "test.macro_f1": figure(
             split, groups, lambda r: macro_f1(labels[r], top[r], len(judge_.label_names))
@@ -122,12 +119,15 @@ def _figures(
         ),
         "test.coverage": share(accepted, everything),
         "test.coverage_typed": share(typed, everything),
-        "test.accepted_accuracy": share(said == labels, typed),
-        "test.accepted_finding_accuracy": share(found == present, accepted),
         "test.tumor_called_none": share(none, present),
         "test.none_called_tumor": share(accepted & found, ~present),
         "test.refused_by_guard": share(strange, everything),
     }
+    if typed.any():  # where nothing is answered there is no accuracy of the answers
+        figures["test.accepted_accuracy"] = share(said == labels, typed)
+    if accepted.any():
+        figures["test.accepted_finding_accuracy"] = share(found == present, accepted)
+    return figures
 
 
 def _index(label: str | None, names: tuple[str, ...]) -> int:

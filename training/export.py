@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,9 +137,28 @@ def write_bundle(
     Raises:
         BundleError: the parts do not fit together. Nothing is left under `out` then.
     """
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=out.name + ".") as temporary:
+        partial = Path(temporary) / out.name
+        partial.mkdir()
+        _fill(partial, config, state, temperature, guard, policy, metrics, environment)
+        GuardedClassifier.from_folder(partial)  # fails closed: hashes, schemas, golden outputs
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+    return out
+
+
+def _fill(
+    partial: Path,
+    config: ModelConfig,
+    state: dict[str, Tensor],
+    temperature: TemperatureFile,
+    guard: Guard,
+    policy: PolicyFile,
+    metrics: MetricsFile,
+    environment: EnvironmentFile,
+) -> None:
+    """Write every file of the bundle, the manifest last."""
     save_tensors(state, partial / contract.WEIGHTS, metadata={"format": "pt"})
     tensors = {name: np.array(value, order="C") for name, value in guard.tensors.items()}
     save_arrays(tensors, partial / contract.GUARD_TENSORS)
@@ -157,10 +177,6 @@ def write_bundle(
     (partial / contract.CARD).write_text(text)
     _copy_package(partial)
     bundle.write_manifest(partial)
-    GuardedClassifier.from_folder(partial)  # fails closed: hashes, schemas, golden outputs
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
-    return out
 
 
 def _golden(

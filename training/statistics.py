@@ -30,7 +30,8 @@ def figure(
     """A statistic with its 95 % percentile interval from resampling whole groups.
 
     Slices of one patient are not independent, so patients are drawn with replacement and all of
-    their images come along (cluster bootstrap, Field & Welsh 2007).
+    their images come along (cluster bootstrap, Field & Welsh 2007). A share of 0 or 1 gets the
+    exact binomial bound over the groups instead.
 
     Args:
         split: name of the split, for the record.
@@ -50,7 +51,10 @@ def figure(
         )
         for _ in range(DRAWS)
     ]
-    low, high = np.nanquantile(draws, [0.025, 0.975])
+    low, high = np.quantile(draws, [0.025, 0.975])
+    if unit == "share" and low == high and low in (0, 1):  # no draw can show what was never seen
+        margin = upper_bound(0, len(members), 0.975)
+        low, high = (0, margin) if low == 0 else (1 - margin, 1)
     return Figure.model_validate(
         {
             "value": float(statistic(rows)),
