@@ -148,7 +148,7 @@ def _gates(decision: Decision, model: Model) -> str:
 def _probabilities(decision: Decision, model: Model) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td class="ng-bar"><span '
-        f'style="width:{100 * value:.1f}%"></span></td><td>{report.percent(value)}</td></tr>'
+        f'style="width:{100 * value:.1f}%"></span></td><td>{report.estimate(value)}</td></tr>'
         for name, value in report.probability_rows(decision, model)
     )
     if not rows:

@@ -73,7 +73,7 @@ CSS = """
 .ng-gates { list-style: none; padding: 0; margin: 0; display: grid; gap: .4rem; }
 .ng-gates li { display: flex; gap: .7rem; border: 1px solid var(--ng-line); border-radius: .5rem;
   padding: .4rem .8rem; }
-.ng-sign { font-size: 1.2rem; font-weight: 700; width: 1.2rem; text-align: center; }
+.ng-sign { font-size: 1.2rem; font-weight: 700; flex: none; width: 1.2rem; text-align: center; }
 .ng-passed .ng-sign { color: var(--ng-accept); }
 .ng-stopped { border-color: var(--ng-abstain) !important; border-width: 2px !important; }
 .ng-stopped .ng-sign, .ng-partly .ng-sign { color: var(--ng-abstain); }
@@ -93,7 +93,7 @@ CSS = """
 .ng-pictures { display: flex; flex-wrap: wrap; gap: .8rem; }
 .ng-pictures figure { margin: 0; max-width: 100%; }
 .ng-pictures figure div { display: flex; gap: .25rem; }
-.ng-pictures img { flex: 0 1 14rem; min-width: 0; max-width: 14rem; height: auto;
+.ng-pictures img { width: 14rem; min-width: 0; height: auto; object-fit: contain;
   border-radius: .25rem; background: #000; }
 .ng-pictures figcaption { color: var(--ng-soft); font-size: .85rem; }
 .ng-promises { padding-left: 1.1rem; margin: 0; }

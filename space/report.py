@@ -84,28 +84,37 @@ def spoken(name: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0-1 with one decimal; what is not certain is never written as 0 % or 100 %.
+    """A share of 0-1 with one decimal at most.
 
-    >>> percent(0.9996), percent(1.0), percent(0.0001), percent(0.4567), percent(0.05)
-    ('over 99.9 %', '100 %', 'under 0.1 %', '45.7 %', '5 %')
+    >>> percent(0.4567), percent(0.05), percent(1)
+    ('45.7 %', '5 %', '100 %')
     """
-    if 0.9995 <= share < 1:
-        return "over 99.9 %"
-    if 0 < share < 0.0005:
-        return "under 0.1 %"
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
+def estimate(share: float) -> str:
+    """An estimated share of 0-1: never written as a certainty.
+
+    >>> estimate(1.0), estimate(0.0001), estimate(0.4567)
+    ('over 99.9 %', 'under 0.1 %', '45.7 %')
+    """
+    if share >= 0.9995:
+        return "over 99.9 %"
+    return "under 0.1 %" if share < 0.0005 else percent(share)
+
+
 def against(value: float, needed: float) -> str:
-    """A figure against its threshold, with as many decimals as it takes to tell them apart.
+    """An estimate against its threshold, with as many decimals as it takes to tell them apart.
 
     >>> against(0.98741, 0.98742)
     '98.741 %, needed: 98.742 %'
     """
-    digits = next((n for n in (1, 2, 3) if f"{100 * value:.{n}f}" != f"{100 * needed:.{n}f}"), 1)
-    if digits == 1:
-        return f"{percent(value)}, needed: {percent(needed)}"
-    return f"{100 * value:.{digits}f} %, needed: {100 * needed:.{digits}f} %"
+    shown, limit = estimate(value), percent(needed)
+    for digits in (2, 3):
+        if shown != limit or value == needed:
+            break
+        shown, limit = f"{100 * value:.{digits}f} %", f"{100 * needed:.{digits}f} %"
+    return f"{shown}, needed: {limit}"
 
 
 def purpose(model: Model) -> str:
@@ -137,7 +146,7 @@ def summary(decision: Decision, model: Model) -> str:
     if decision.probabilities is None:
         return "A refusal is a result: no class, no probability and no map exists for this case."
     name, value = probability_rows(decision, model)[0]
-    return f"Calibrated probability of {name}: {percent(value)}."
+    return f"Calibrated probability of {name}: {estimate(value)}."
 
 
 def gates(decision: Decision, model: Model) -> tuple[Gate, Gate, Gate, Gate]:
@@ -177,7 +186,7 @@ def slice_rows(decision: Decision) -> list[tuple[str, str, str, str]]:
             str(report.index + 1),
             "yes" if report.valid else "no",
             " ".join(REASON_TEXT[Reason(code)] for code in report.reasons) or "–",
-            "–" if report.p_in_domain is None else percent(report.p_in_domain),
+            "–" if report.p_in_domain is None else estimate(report.p_in_domain),
         )
         for report in decision.slices
     ]
@@ -200,7 +209,9 @@ def threshold_rows(thresholds: Thresholds, model: Model) -> list[tuple[str, str]
 def domain_score_text(model: Model) -> str:
     """What the domain score means, for the guard at hand."""
     if model.scale == "rank":
-        return "Domain score: the share of the model's own kind of images that look as strange."
+        return (
+            "Domain score: share of the model's own kind of images that look at least as strange."
+        )
     return "Domain score: the guard's estimate that the images are of the model's own kind."
 
 

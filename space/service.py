@@ -54,7 +54,7 @@ class Service:
     def page(self, paths: Sequence[str]) -> str:
         """The result on one case as HTML, or the reason why there is none."""
         try:
-            with _said_without_names():
+            with said_without_names():
                 case = _read_and_delete(paths)
                 decision = self._classifier.predict(case)
                 maps = [] if decision.label is None else self._classifier.explain(case)
@@ -69,7 +69,7 @@ class Service:
         Raises:
             NotJudgedError: the upload cannot be used, or something failed here.
         """
-        with _said_without_names():
+        with said_without_names():
             case = _read_and_delete(paths)
             return {**self._classifier.predict(case).to_dict(), "warnings": list(case.warnings)}
 
@@ -88,8 +88,12 @@ def _read_and_delete(paths: Sequence[str]) -> Case:
 
 
 @contextmanager
-def _said_without_names() -> Iterator[None]:
-    """Turn refusals and failures into `NotJudgedError`; the outermost handler of a request."""
+def said_without_names() -> Iterator[None]:
+    """Turn refusals and failures into `NotJudgedError`; the outermost handler of a request.
+
+    Raises:
+        NotJudgedError: in place of whatever was raised inside.
+    """
     try:
         yield
     except InputRejected as error:

@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 
+from hub_model.errors import InputRejected
 from hub_model.predictor import GuardedClassifier
 from space import fragments
 from space.report import Model
-from space.service import NotJudgedError, Service
+from space.service import NotJudgedError, Service, said_without_names
 
 DELETE_AFTER = (60, 600)  # seconds: how often to look, and the age of an upload nobody asked about
 QUEUE = 16  # cases waiting; whoever comes next is told that the queue is full
@@ -43,7 +44,7 @@ def build(classifier: GuardedClassifier, repo_id: str | None) -> gr.Blocks:
         try:
             return service.answer(files or ())
         except NotJudgedError as error:
-            raise gr.Error(str(error), title=error.code, print_exception=False) from None
+            raise _told(error) from None
 
     title = model.bundle.config.neuroguard.facts.title
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=DELETE_AFTER) as page:
@@ -55,7 +56,6 @@ def build(classifier: GuardedClassifier, repo_id: str | None) -> gr.Blocks:
                 upload = gr.File(
                     label="Files of one case", file_count="multiple", elem_id="upload", height=150
                 )
-                _take_files_only(upload)
                 gr.HTML(fragments.kinds(), elem_classes="ng", apply_default_css=False)
         gr.HTML(fragments.needs(model), elem_id="needs", elem_classes="ng", apply_default_css=False)
         shown = gr.HTML(
@@ -74,18 +74,39 @@ def build(classifier: GuardedClassifier, repo_id: str | None) -> gr.Blocks:
             **alone,
         ).then(None, js=SCROLL)
         ask.click(predict, upload, answer, api_name="predict", **alone)
+    _take_uploads_only(page, upload)
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
     return page
 
 
-def _take_files_only(upload: gr.File) -> None:
-    """Refuse addresses: gradio's server would fetch any that a client names in place of a file."""
-    move = upload.async_move_resource_to_block_cache
+def _take_uploads_only(page: gr.Blocks, upload: gr.File) -> None:
+    """Take files that were uploaded and nothing else, and log no name of what was refused.
+
+    Gradio's server would fetch any address that a client names in place of a file, and would write
+    the path that a client names to its log. Both are changed on the instances: gradio writes a stub
+    file beside the source of every subclass.
+    """
+    move, preprocess = upload.async_move_resource_to_block_cache, page.preprocess_data
 
     async def move_file(found: str | Path | None) -> Any:
         if str(found).startswith(("http:", "https:")):
-            raise gr.Error("send the file itself, not its address", print_exception=False)
+            raise InputRejected("address", "send the file itself, not its address")
         return await move(found)
 
-    # On the instance: gradio writes a stub file beside the source of every subclass.
+    async def preprocess_quietly(*arguments: Any, **named: Any) -> Any:
+        try:
+            with said_without_names():
+                try:
+                    return await preprocess(*arguments, **named)
+                except gr.exceptions.InvalidPathError:
+                    raise InputRejected("path", "the file was not uploaded: upload it") from None
+        except NotJudgedError as error:
+            raise _told(error) from None
+
     upload.async_move_resource_to_block_cache = move_file
+    page.preprocess_data = preprocess_quietly
+
+
+def _told(error: NotJudgedError) -> gr.Error:
+    """The same for a client, without a traceback in the log."""
+    return gr.Error(str(error), title=error.code, print_exception=False)
