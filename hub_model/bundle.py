@@ -35,6 +35,12 @@ from hub_model.guard import Guard
 
 Model = TypeVar("Model", bound=BaseModel)
 HUB_FILES = frozenset({".gitattributes"})  # what the Hub itself puts beside a bundle
+HUB_FOLDER = ".cache"  # the client's own notes in a folder it downloaded to
+COMPILED = "__pycache__"  # appears when a bundle's own package is imported
+SUFFIXES = {
+    contract.REPORTS: (".svg", ".csv"),
+    contract.PACKAGE: (".py", ".md", ".txt", ".typed"),
+}  # what a folder of the bundle may hold
 GOLDEN_TENSORS = {"images": 3, "logits": 2, "embedding": 2, "p_in_domain": 1}  # name: dimensions
 
 
@@ -133,11 +139,13 @@ def write_json(path: Path, model: BaseModel) -> None:
 def list_files(folder: Path) -> list[str]:
     """Names, relative and with slashes, of every file but the manifest and the Hub's own."""
     skip = HUB_FILES | {contract.MANIFEST}
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(
-        name
-        for name in names
-        if name not in skip and not name.startswith(".cache/") and "__pycache__" not in name
+        path.as_posix()
+        for path in paths
+        if path.as_posix() not in skip
+        and path.parts[0] != HUB_FOLDER
+        and COMPILED not in path.parts[:-1]
     )
 
 
@@ -149,12 +157,15 @@ def sha256(path: Path) -> str:
 
 def _check_name(name: str) -> None:
     top, *rest = name.split("/")
-    known = name in contract.REQUIRED_FILES if not rest else top in contract.FOLDERS
-    if not known or ".." in rest or name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")):
+    if rest:
+        known = name.endswith(SUFFIXES.get(top, ())) and not {"", ".", ".."} & set(rest)
+    else:
+        known = name in contract.REQUIRED_FILES
+    if not known:
+        folders = [f"{folder}/*{suffix}" for folder in SUFFIXES for suffix in SUFFIXES[folder]]
         raise BundleError(
             name,
-            f"has no place in a bundle: expected {', '.join(contract.REQUIRED_FILES)} and files in "
-            f"{', '.join(contract.FOLDERS)}",
+            f"has no place in a bundle: expected {', '.join((*contract.REQUIRED_FILES, *folders))}",
         )
 
 
@@ -175,7 +186,7 @@ def _model(folder: Path, name: str, model: type[Model]) -> Model:
 def _tensors(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
         return dict(load_file(folder / name))
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError) as error:  # TypeError: a type numpy has not
         raise BundleError(name, f"cannot be read as safetensors: {error}") from error
 
 
@@ -186,18 +197,25 @@ def _cross_check(bundle: Bundle) -> None:
     found = {name: tensor.ndim for name, tensor in bundle.golden.items()}
     if found != GOLDEN_TENSORS:
         raise BundleError(contract.GOLDEN, f"holds {found}, expected {GOLDEN_TENSORS}")
-    images, logits = bundle.golden["images"], bundle.golden["logits"]
-    if images.shape[1:] != (spec.size, spec.size) or images.dtype != np.uint8:
+    images = bundle.golden["images"]
+    if images.shape[1:] != (spec.size, spec.size) or images.dtype != np.uint8 or not len(images):
         raise BundleError(
             contract.GOLDEN,
-            f"images are {images.dtype} {images.shape[1:]}, config.json prepares uint8 "
-            f"({spec.size}, {spec.size})",
+            f"images are {images.dtype} {images.shape}, config.json prepares uint8 "
+            f"(1 or more, {spec.size}, {spec.size})",
         )
-    if logits.shape != (len(images), config.num_classes):
-        raise BundleError(
-            contract.GOLDEN,
-            f"logits are {logits.shape} for {len(images)} images and {config.num_classes} classes",
-        )
+    wanted = {
+        "logits": (len(images), config.num_classes),
+        "embedding": (len(images), bundle.golden["embedding"].shape[1]),
+        "p_in_domain": (len(images),),
+    }
+    for name, shape in wanted.items():
+        if bundle.golden[name].shape != shape:
+            raise BundleError(
+                contract.GOLDEN,
+                f"{name} are {bundle.golden[name].shape} for {len(images)} images and "
+                f"{config.num_classes} classes",
+            )
     if bundle.golden["embedding"].shape[1] != bundle.guard.width:
         raise BundleError(
             contract.GUARD_TENSORS,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from hub_model.contract import WEIGHTS, ModelConfig, PreprocessSpec
+from hub_model.contract import CONFIG, WEIGHTS, ModelConfig, PreprocessSpec
 from hub_model.errors import BundleError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from hub_model.network import Network, NetworkOutput
 
+FETCHING = frozenset(
+    {"cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
+)  # arguments of timm.create_model that would bring in weights from elsewhere
 MAX_BATCH = 64  # slices a pass: at 224 px the activations of a ResNet18 stay near 1 GB
 
 
@@ -47,14 +50,13 @@ def load(folder: Path, config: ModelConfig) -> Engine:
     """The bundle's network in float32, ready to run on the CPU.
 
     Raises:
-        BundleError: the weights do not fit the architecture, or hold a value that is not finite.
+        BundleError: the network cannot be built, or the weights do not fit it or hold a value that
+            is not finite.
     """
     import torch
     from safetensors.torch import load_file
 
-    from hub_model.network import build
-
-    network = build(config)
+    network = _build(config)
     try:
         state = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
@@ -76,6 +78,31 @@ def load(folder: Path, config: ModelConfig) -> Engine:
             raise BundleError(WEIGHTS, f"{name} holds a value that is not finite")
     network.backbone.load_state_dict(state)
     return from_network(network, config.neuroguard.preprocess)
+
+
+def _build(config: ModelConfig) -> Network:
+    """The bundle's network, built from nothing but installed code."""
+    import timm
+
+    from hub_model.network import build
+
+    if not timm.is_model(config.architecture):
+        raise BundleError(
+            CONFIG,
+            f"architecture {config.architecture!r} is not one that timm {timm.__version__} holds: "
+            "install the version in env_snapshot.json, or export the bundle again",
+        )
+    if fetching := sorted(FETCHING & config.model_args.keys()):
+        raise BundleError(
+            CONFIG, f"model_args holds {', '.join(fetching)}: a bundle brings its own weights"
+        )
+    try:
+        return build(config)
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise BundleError(
+            CONFIG,
+            f"timm cannot build {config.architecture} with model_args {config.model_args}: {error}",
+        ) from error
 
 
 def from_network(network: Network, preprocess: PreprocessSpec) -> Engine:

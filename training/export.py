@@ -35,7 +35,6 @@ from training.recipe import Recipe
 from training.sources.phantom import phantom_records
 
 PACKAGE = Path(bundle.__file__).parent
-SHIPPED = (".py", ".md", ".txt", ".typed")  # of the package, by suffix
 GOLDEN_IMAGES = 6
 PACKAGES = (
     "accelerate", "datasets", "huggingface_hub", "numpy", "pillow", "pydicom", "safetensors",
@@ -208,7 +207,7 @@ def _copy_package(folder: Path) -> None:
     """What an endpoint needs to run the revision without this repository."""
     for path in sorted(PACKAGE.rglob("*")):
         relative = path.relative_to(PACKAGE)
-        if path.suffix in SHIPPED and relative.parts[0] != "release":
+        if path.suffix in bundle.SUFFIXES[contract.PACKAGE] and relative.parts[0] != "release":
             target = folder / contract.PACKAGE / relative
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
