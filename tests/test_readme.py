@@ -187,12 +187,8 @@ def test_the_table_of_real_sources_is_the_recipe_s() -> None:
 
 def test_the_tree_lists_every_file_once() -> None:
     listed = list(_listed(block("tree").text))
-    there = [
-        path.relative_to(ROOT).as_posix()
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        if "release" not in path.parts
-    ]
+    files = (path.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    there = [path.as_posix() for path in files if "release" not in path.parts]
     assert sorted(listed) == sorted(there)
 
 
