@@ -170,9 +170,10 @@ def _pictures(decision: Decision, pictures: Sequence[Picture]) -> str:
             "coarse, and no outline of anything.</p>"
         )
     figures = "".join(_figure(picture) for picture in pictures)
+    many = " ng-many" if len(pictures) > 1 else ""
     return (
         f"<section><h3>What the model saw{some}</h3>{note}"
-        f'<div class="ng-pictures">{figures}</div></section>'
+        f'<div class="ng-pictures{many}">{figures}</div></section>'
     )
 
 

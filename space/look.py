@@ -45,7 +45,7 @@ CSS = """
 .ng p { margin: .2rem 0; }
 .ng code { font-size: .85em; overflow-wrap: anywhere; background: none; padding: 0; }
 .ng-small { color: var(--ng-soft); font-size: .875rem; }
-#result { scroll-margin-top: 8rem; }
+#result { scroll-margin-top: 11rem; }
 #strip { position: sticky; top: 0; z-index: 20; }
 .ng-strip { background: var(--ng-ground); border-bottom: 1px solid var(--ng-line);
   padding: .4rem 0; }
@@ -95,6 +95,7 @@ CSS = """
 .ng-pictures figure div { display: flex; gap: .25rem; }
 .ng-pictures img { width: 14rem; min-width: 0; height: auto; object-fit: contain;
   border-radius: .25rem; background: #000; }
+.ng-many img { width: 10rem; }
 .ng-pictures figcaption { color: var(--ng-soft); font-size: .85rem; }
 .ng-promises { padding-left: 1.1rem; margin: 0; }
 .ng-promises li { margin-bottom: .5rem; }
