@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from hub_model.errors import InputRejected
 from hub_model.reading.content import JPEG, JPEG2000
 from hub_model.reading.refusals import refused_as
 
@@ -19,6 +20,7 @@ _SOF_LOSSLESS, _SOF_LS = 0xC3, 0xF7
 _NOT_SOF = (0xC4, 0xC8, 0xCC)  # Huffman tables, an extension, arithmetic conditioning
 _BARE = (0x00, 0x01, *range(0xD0, 0xDA))  # markers without a length
 _FILL = 0xFF
+_EOI, _TAIL = b"\xff\xd9", 16  # the end of an image, which padding may follow
 # Transfer syntaxes of the frames that Pillow has no decoder for.
 _EXTENDED = "1.2.840.10008.1.2.4.51"
 _LOSSLESS = "1.2.840.10008.1.2.4.57"
@@ -62,9 +64,10 @@ def declared(data: bytes) -> Declared:
         InputRejected: ``"truncated"`` where no complete header is found.
     """
     with refused_as("truncated", "a JPEG without a complete header: send the whole file"):
-        if data.startswith(JPEG):
-            return _jpeg(data)
-        return _jpeg2000(data)
+        header = _jpeg(data) if data.startswith(JPEG) else _jpeg2000(data)
+    if header.marker == _SOF_LS and _EOI not in data[-_TAIL:]:  # its decoder would search for long
+        raise InputRejected("truncated", "a JPEG-LS without its end: send the whole file")
+    return header
 
 
 def _jpeg(data: bytes) -> Declared:
@@ -114,10 +117,10 @@ def decode(data: bytes, header: Declared) -> NDArray[Any]:
     """
     from pydicom.encaps import encapsulate
 
-    from hub_model.reading.codecs import decoder_for, preferred_plugin, silence_pydicom
+    from hub_model.reading.decoders import decoder_for, silence_pydicom
 
     silence_pydicom()
-    decoder = decoder_for(str(header.syntax))
+    decoder, plugin = decoder_for(str(header.syntax))
     with refused_as("bad_raster", "a JPEG that cannot be decoded: send the whole, undamaged file"):
         pixels, _ = decoder.as_array(
             encapsulate([data]),
@@ -132,6 +135,6 @@ def decode(data: bytes, header: Declared) -> NDArray[Any]:
             pixel_representation=0,
             pixel_keyword="PixelData",
             raw=True,
-            decoding_plugin=preferred_plugin(decoder, header.precision),
+            decoding_plugin=plugin,
         )
     return pixels

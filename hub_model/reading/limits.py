@@ -16,10 +16,14 @@ MAX_TOTAL_BYTES = 512 * 2**20  # all files of a case, as sent and after inflatin
 MAX_ENTRIES = 2_000  # files of a folder or entries of an archive
 MAX_RATIO = 100  # inflated bytes a compressed byte; slices of a real scan inflate 2 to 20 times
 RATIO_FREE_BYTES = 32 * 2**20  # below this a ratio says nothing: blank slices inflate 1000 times
-MAX_HEADER_BYTES = 8 * 2**20  # DICOM elements before the pixels; 1000 frames need about 2 MiB
-MAX_PIXELS = 25_000_000  # one plane; 5000 x 5000, six times a mammogram's 2000 x 2000
+MAX_HEADER_BYTES = 2 * 2**20  # DICOM elements before the pixels; 1000 frames need about 1 MiB
+MAX_RLE_FRAME_BYTES = 4 * 2**20  # its runs inflate 64 times, in an interpreted loop of 0.1 s a MiB
+MAX_PIXELS = 25_000_000  # one plane, 5000 x 5000; a slice of a scanner has up to 1 million
 MAX_FRAMES = 1_024  # planes of one file
 MAX_SLICES = 1_024  # planes of a case
+MAX_DAMAGED = (
+    20  # files with damaged pixels; a codec may search each for seconds before it gives up
+)
 MAX_TOTAL_PIXELS = 150_000_000  # all planes of a case; 600 MB as float32
 
 
@@ -38,8 +42,10 @@ class Limits:
         ratio: inflated bytes for each compressed byte, of an archive or a gzip file.
         ratio_free_bytes: inflated bytes up to which the ratio is not asked.
         header_bytes: bytes of a DICOM file before its pixels.
+        rle_frame_bytes: bytes of one RLE frame of a DICOM file.
         pixels: pixels of one plane.
         frames: planes of one file.
+        damaged: files of the case whose pixels turn out to be damaged.
         slices: planes of the case.
         total_pixels: pixels of all planes of the case.
     """
@@ -50,14 +56,16 @@ class Limits:
     ratio: int = MAX_RATIO
     ratio_free_bytes: int = RATIO_FREE_BYTES
     header_bytes: int = MAX_HEADER_BYTES
+    rle_frame_bytes: int = MAX_RLE_FRAME_BYTES
     pixels: int = MAX_PIXELS
     frames: int = MAX_FRAMES
+    damaged: int = MAX_DAMAGED
     slices: int = MAX_SLICES
     total_pixels: int = MAX_TOTAL_PIXELS
 
     def inflated_bytes(self, compressed: int) -> int:
-        """Bytes to which `compressed` bytes may inflate."""
-        return min(self.total_bytes, max(self.ratio_free_bytes, self.ratio * compressed))
+        """Bytes to which `compressed` bytes may inflate, the other limits aside."""
+        return max(self.ratio_free_bytes, self.ratio * compressed)
 
 
 DEFAULT_LIMITS = Limits()
@@ -75,6 +83,7 @@ class Budget:
         self._sent = 0
         self._inflated = 0
         self._files = 0
+        self._damaged = 0
         self._slices = 0
         self._pixels = 0
 
@@ -113,6 +122,23 @@ class Budget:
         with self._lock:
             self._inflated += size
             _refuse_total(self._inflated, self.limits.total_bytes, "unpacked files")
+
+    def damaged(self) -> None:
+        """Count one file whose pixels turned out to be damaged.
+
+        Raises:
+            CaseLimit: ``"too_many_damaged"``.
+        """
+        with self._lock:
+            self._damaged += 1
+            if self._damaged > self.limits.damaged:
+                raise CaseLimit(
+                    "too_many_damaged",
+                    f"more than {self.limits.damaged} files with truncated or damaged pixels: send "
+                    "the series again",
+                    limit=self.limits.damaged,
+                    actual=self._damaged,
+                )
 
     def planes(self, count: int, rows: int, columns: int) -> None:
         """Count the planes that a header declares.

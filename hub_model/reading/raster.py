@@ -44,7 +44,7 @@ def read_raster(data: bytes, budget: Budget) -> tuple[Slice, ...]:
         if header.syntax is not None:
             budget.planes(1, header.rows, header.columns)
             return (_slice_of_array(decode(data, header), header.precision),)
-    with refused_as("bad_raster", _DAMAGED, *_BOMBS), _opened(data) as image:
+    with refused_as("bad_raster", _DAMAGED, *_BOMBS), _opened(data, budget.limits.pixels) as image:
         if image.format == "TIFF":
             return _pages(image, budget)
         if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
@@ -74,12 +74,14 @@ def grey_and_colour(image: Image.Image) -> tuple[NDArray[np.uint8], float]:
     return np.asarray(image.convert("L")), float(spread.mean(dtype=np.float64)) / 255
 
 
-def _opened(data: bytes) -> Image.Image:
+def _opened(data: bytes, limit: int) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except _BOMBS:  # Pillow's own limit, passed before ours can be compared
         raise InputRejected(
-            "too_many_pixels", "a plane of far too many pixels: send a smaller image"
+            "too_many_pixels",
+            f"a plane of far more pixels than the limit of {limit}: send a smaller image",
+            limit=limit,
         ) from None
 
 

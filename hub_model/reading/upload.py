@@ -26,6 +26,7 @@ from hub_model.reading.series import Plane, arrange
 
 MAX_THREADS = 8  # decoding more at once gains nothing and holds more
 AHEAD = 2  # files in work for each thread
+_DAMAGED = ("truncated", "bad_raster")  # codes of files that were decoded in vain
 
 File = bytes | InputRejected  # a file's content, or why it could not be had
 
@@ -88,7 +89,7 @@ def _files(paths: Sequence[str | Path], budget: Budget) -> Iterator[File]:
 
 
 def _below(folder: str | Path, limit: int) -> list[Path]:
-    """Visible files below a folder, sorted; links are not followed, and nothing beyond the limit."""
+    """Visible files below a folder, sorted, links left out; no more than the limit needs."""
     found: list[Path] = []
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not hidden((name,))]
@@ -152,6 +153,8 @@ def _part(file: File, budget: Budget) -> Part | InputRejected:
     except CaseLimit:
         raise
     except InputRejected as refusal:
+        if refusal.code in _DAMAGED:
+            budget.damaged()
         return refusal
 
 
