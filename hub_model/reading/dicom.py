@@ -16,16 +16,14 @@ from pydicom.encaps import generate_frames
 
 from hub_model.case import Slice
 from hub_model.errors import InputRejected
-from hub_model.reading.codecs import decoder_for, preferred_plugin, silence_pydicom
 from hub_model.reading.codestream import declared
+from hub_model.reading.decoders import decoder_for, silence_pydicom
 from hub_model.reading.dicom_file import parse
 from hub_model.reading.dicom_pixels import GREY, colour_values, grey_values, palette_values
-from hub_model.reading.limits import Budget
+from hub_model.reading.limits import Budget, Limits
 from hub_model.reading.refusals import refused_as
 from hub_model.reading.series import Plane, Vector
 
-# Runs of RLE inflate 64 times and are decoded by an interpreted loop, 0.1 s a MiB.
-MAX_RLE_FRAME_BYTES = 4 * 2**20
 RLE = "1.2.840.10008.1.2.5"
 
 # Modalities without pixels, and with pixels that are no picture: masks, dose, registration grids.
@@ -56,13 +54,13 @@ def read_dicom(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
     """
     silence_pydicom()
     dataset = parse(data, budget)
-    _refuse_without_picture(dataset)
     with refused_as("bad_dicom", _DAMAGED):
+        _refuse_without_picture(dataset)
         count = int(dataset.get("NumberOfFrames") or 1)
         budget.planes(count, int(dataset.Rows), int(dataset.Columns))
         planes: list[Plane] = []
         notes: set[str] = set()
-        for frame, (stored, properties) in enumerate(_frames(dataset, count)):
+        for frame, (stored, properties) in enumerate(_frames(dataset, count, budget.limits)):
             header = _header(dataset, frame)
             pixels, colour, said = _shown(stored, properties, header)
             planes.append(_placed(pixels, colour, header, frame))
@@ -88,17 +86,18 @@ def _refuse_without_picture(dataset: Dataset) -> None:
         )
 
 
-def _frames(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[Any], dict[str, Any]]]:
+def _frames(
+    dataset: Dataset, count: int, limits: Limits
+) -> Iterator[tuple[NDArray[Any], dict[str, Any]]]:
     """Decoded frames, one at a time, with the properties that decoding gave them."""
     syntax = dataset.file_meta.TransferSyntaxUID
-    decoder = decoder_for(syntax)
+    decoder, plugin = decoder_for(syntax)
     if syntax.is_encapsulated:
         size = int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel)
         with refused_as("truncated", _TRUNCATED):
-            _refuse_contradicting_frames(dataset, count, size)
+            _refuse_contradicting_frames(dataset, count, size, limits.rle_frame_bytes)
     # By index: without, pydicom fails to correct the sign of compressed frames (read-only buffer)
     # and goes on behind the number of frames declared.
-    plugin = preferred_plugin(decoder, int(dataset.BitsStored))
     frames = decoder.iter_array(dataset, indices=range(count), decoding_plugin=plugin)
     while True:
         with refused_as("truncated", _TRUNCATED):
@@ -109,7 +108,7 @@ def _frames(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[Any], dict[s
 
 
 def _refuse_contradicting_frames(
-    dataset: Dataset, count: int, expected: tuple[int, int, int]
+    dataset: Dataset, count: int, expected: tuple[int, int, int], rle_limit: int
 ) -> None:
     """Compare every compressed frame's own size with the header's, before a codec allocates it."""
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -121,12 +120,12 @@ def _refuse_contradicting_frames(
     )
     for frame in islice(frames, count):
         if syntax == RLE:
-            if len(frame) > MAX_RLE_FRAME_BYTES:
+            if len(frame) > rle_limit:
                 raise InputRejected(
                     "unsupported",
-                    f"an RLE frame of {len(frame)} bytes, limit {MAX_RLE_FRAME_BYTES}: send the "
+                    f"an RLE frame of {len(frame)} bytes, limit {rle_limit}: send the "
                     "series uncompressed or as JPEG-LS",
-                    limit=MAX_RLE_FRAME_BYTES,
+                    limit=rle_limit,
                     actual=len(frame),
                 )
             continue

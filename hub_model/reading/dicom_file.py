@@ -25,7 +25,7 @@ from pydicom.uid import (
 from hub_model.errors import InputRejected
 from hub_model.reading.content import bare_dicom_encoding
 from hub_model.reading.limits import Budget
-from hub_model.reading.refusals import refused_as
+from hub_model.reading.refusals import DECODER_ERRORS, refused_as
 
 # What it is and which series it belongs to; where it lies; how its pixels are stored; what their
 # values mean and how they are shown.
@@ -66,12 +66,18 @@ def parse(data: bytes, budget: Budget) -> Dataset:
     """
     with refused_as("bad_dicom", _DAMAGED):
         meta, start = _meta(data, budget.limits.header_bytes)
-        syntax = meta.get("TransferSyntaxUID") or _guessed(data[start:])
+        syntax = UID(meta.get("TransferSyntaxUID") or _guessed(data[start:]))
+        if not syntax.is_transfer_syntax or syntax.is_private:  # and what it is, is not ours to say
+            raise InputRejected(
+                "unsupported",
+                "a transfer syntax (0002,0010) unknown to the standard: send the series "
+                "uncompressed or as JPEG, JPEG-LS, JPEG 2000 or RLE",
+            )
         if syntax == DeflatedExplicitVRLittleEndian:
             data, start, syntax = _inflated(data[start:], budget), 0, ExplicitVRLittleEndian
-        dataset = _dataset(data, start, UID(syntax), budget.limits.header_bytes)
+        dataset = _dataset(data, start, syntax, budget.limits.header_bytes)
         dataset.file_meta = FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = UID(syntax)
+        dataset.file_meta.TransferSyntaxUID = syntax
     return dataset
 
 
@@ -126,13 +132,18 @@ def _dataset(data: bytes, start: int, syntax: UID, limit: int) -> Dataset:
             met.add(int(tag))
         return bool(met)
 
-    dataset = read_dataset(
-        stream,
-        is_implicit_VR=syntax.is_implicit_VR,
-        is_little_endian=syntax.is_little_endian,
-        stop_when=at_pixels,
-        specific_tags=_TAGS,
-    )
+    dataset = Dataset()
+    try:
+        dataset = read_dataset(
+            stream,
+            is_implicit_VR=syntax.is_implicit_VR,
+            is_little_endian=syntax.is_little_endian,
+            stop_when=at_pixels,
+            specific_tags=_TAGS,
+        )
+    except DECODER_ERRORS:
+        if stream.tell() < limit:  # else it was the end of the slice that it stumbled over
+            raise
     if not met:
         if len(data) - start > limit:
             raise InputRejected(

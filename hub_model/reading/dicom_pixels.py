@@ -43,9 +43,9 @@ def grey_values(
     notes = (BAD_WINDOW,) if _drop_bad_window(header) else ()
     low, high = int(stored.min()), int(stored.max())
     if high - low < stored.size:
-        shown = _display(np.arange(low, high + 1, dtype=np.int64), header)[
-            stored.astype(np.intp) - low
-        ]
+        places = stored.astype(np.intp)
+        places -= low
+        shown = _display(np.arange(low, high + 1, dtype=np.int64), header)[places]
     else:
         shown = _display(stored.astype(np.int64), header)
     padding = _padding(stored, header)
