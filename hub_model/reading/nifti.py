@@ -50,9 +50,11 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
         InputRejected: ``"bad_nifti"``, ``"not_an_image"`` (gzip of something else),
             ``"bad_geometry"``, ``"bad_values"``, ``"unsupported"`` or a passed limit.
     """
-    from nibabel.spatialimages import HeaderDataError, HeaderTypeError
+    from nibabel.orientations import OrientationError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
 
-    with refused_as("bad_nifti", _DAMAGED, HeaderDataError, HeaderTypeError):
+    with refused_as("bad_nifti", _DAMAGED, HeaderDataError, OrientationError, WrapStructError):
         packed = not is_nifti(data)
         stream = gzip.GzipFile(fileobj=io.BytesIO(data)) if packed else io.BytesIO(data)
         head = stream.read(_HEADER_BYTES)
@@ -62,13 +64,23 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
             )
         header = _header(head)
         shape = _shape(header)
-        raw = _voxels(header, shape, head, stream, len(data) if packed else None, budget)
+        size = _declared_bytes(header, shape, len(data) if packed else None, budget)
+        if packed:
+            budget.inflated(size)
+            data = head + stream.read(max(0, size - len(head)))
+            stream.read(1)  # the checksum is compared at the end only
+        if len(data) < size:
+            raise InputRejected(
+                "truncated", f"{len(data)} of {size} bytes of a NIfTI volume: send the whole file"
+            )
+        offset = int(header.get_data_offset())
+        raw = np.frombuffer(data, header.get_data_dtype(), math.prod(shape), offset)
+        raw, replaced = _finite(raw.reshape(shape, order="F"))
         notes = []
         if volumes := math.prod(header.get_data_shape()[3:]) - 1:
             notes.append(f"only the first of {volumes + 1} volumes of a file was read")
         if not int(header["sform_code"]) and not int(header["qform_code"]):
             notes.append("a NIfTI header states no orientation, so left and right are not known")
-        raw, replaced = _finite(raw)
         if replaced:
             notes.append(f"{replaced} voxels that were no numbers became the smallest value")
         return _planes(raw, header, budget), tuple(notes)
@@ -93,26 +105,27 @@ def _shape(header: Nifti1Header) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-def _voxels(
-    header: Nifti1Header,
-    shape: tuple[int, int, int],
-    head: bytes,
-    stream: io.BytesIO | gzip.GzipFile,
-    packed: int | None,
-    budget: Budget,
-) -> NDArray[Any]:
-    """The first volume as stored, `(X, Y, Z)`; nothing is read that the header does not declare."""
+def _declared_bytes(
+    header: Nifti1Header, shape: tuple[int, int, int], packed: int | None, budget: Budget
+) -> int:
+    """Bytes up to the end of the first volume, which is where reading ends.
+
+    Args:
+        header: the file's header.
+        shape: voxels along the three axes of space.
+        packed: bytes of the gzip file, or None for a plain one.
+        budget: its limits hold for what the header declares.
+    """
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         raise InputRejected(
             "unsupported", f"NIfTI voxels of type {dtype}: send grey values (integers or floats)"
         )
-    offset = int(header.get_data_offset())
-    size = offset + math.prod(shape) * dtype.itemsize
+    size = int(header.get_data_offset()) + math.prod(shape) * dtype.itemsize
     limit = budget.limits.file_bytes
     if packed is not None:
         limit = min(limit, budget.limits.inflated_bytes(packed))
-    if size > limit or offset < 0:
+    if size > limit:
         raise InputRejected(
             "file_too_large",
             f"a NIfTI volume of {size} bytes, limit {limit} for a file of this size: send one "
@@ -120,16 +133,7 @@ def _voxels(
             limit=limit,
             actual=size,
         )
-    if packed is not None:
-        budget.inflated(size)
-    data = head + stream.read(max(0, size - len(head)))
-    if packed is not None:
-        stream.read(1)  # the checksum is compared at the end only
-    if len(data) < size:
-        raise InputRejected(
-            "truncated", f"{len(data)} of {size} bytes of a NIfTI volume: send the whole file"
-        )
-    return np.frombuffer(data, dtype, math.prod(shape), offset).reshape(shape, order="F")
+    return size
 
 
 def _finite(raw: NDArray[Any]) -> tuple[NDArray[Any], int]:
