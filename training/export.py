@@ -104,7 +104,7 @@ def environment(
 
 
 def code_commit() -> str:
-    """40 hex digits of the checkout this runs from, with "+changes" when it is not clean."""
+    """40 hex digits of the checkout this runs from; "+changes" when what makes a bundle differs."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(  # noqa: S603 - fixed arguments
@@ -114,8 +114,9 @@ def code_commit() -> str:
             check=True,
         ).stdout.strip()
 
+    dirty = ("status", "--porcelain", "--", str(PACKAGE), str(Path(__file__).parent))
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+        return git("rev-parse", "HEAD") + ("+changes" if git(*dirty) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,16 +35,14 @@ def fit(
         strangers: known out-of-domain images by domain; a distance guard does not look at them.
     """
     if spec.kind == "combined":
-        tensors = _combined(spec, known, calibration, strangers)
-    else:
-        tensors = _tensors(spec, known, strangers)
+        parts = [
+            fit(spec.model_copy(update={"kind": kind}), known, calibration, strangers)
+            for kind in MEMBERS
+        ]
+        return _combined(parts, calibration)
+    tensors = _tensors(spec, known, strangers)
     scores = strangeness(spec.kind, tensors, calibration.embedding, normalise=spec.normalise)
-    if spec.kind == "combined":
-        # Each member ranked these images among themselves, so each counted itself twice, which a
-        # new image does not: left so, the share refused would exceed tau_domain by up to 2 ranks.
-        whole = len(scores) + 1
-        scores = (1 - np.rint(-scores * whole)) / whole
-    tensors[CALIBRATION_SCORES] = np.sort(scores)  # not rounded: equal ranks must stay equal
+    tensors[CALIBRATION_SCORES] = np.sort(scores)
     used = {} if spec.kind == "mahalanobis" else strangers
     return Guard(
         GuardFile(
@@ -62,6 +60,26 @@ def fit(
         ),
         tensors,
     )
+
+
+def _combined(parts: Sequence[Guard], calibration: Scores) -> Guard:
+    """One guard of the members' tensors, each with its scores of the calibration images.
+
+    The members ranked the calibration images among themselves, so each of these counted itself
+    twice, which a new image does not: left so, more than `tau_domain` would be refused, by up to
+    two ranks. The scores are ranks, so they are not rounded: equal ones must stay equal.
+    """
+    tensors: Arrays = {}
+    for part in parts:
+        for name, tensor in part.tensors.items():
+            own = f"{part.file.kind}_scores" if name == CALIBRATION_SCORES else name
+            tensors[own] = tensor
+    normalise = parts[0].file.normalise
+    ranks = -strangeness("combined", tensors, calibration.embedding, normalise=normalise)
+    whole = len(ranks) + 1
+    tensors[CALIBRATION_SCORES] = np.sort((1 - np.rint(ranks * whole)) / whole)
+    fullest = max((part.file for part in parts), key=lambda file: len(file.fitted_on))
+    return Guard(fullest.model_copy(update={"kind": "combined"}), tensors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +106,23 @@ def fit_all(
     spec: GuardSpec, known: Scores, calibration: Scores, strangers: Mapping[str, Scores]
 ) -> Guards:
     """The recipe's guard, and guards of every kind with each stranger domain left out in turn."""
-    unseen: dict[str, dict[str, Guard]] = {}
-    for kind in TENSORS:
-        arm = spec.model_copy(update={"kind": kind})
-        unseen[kind] = {
-            name: fit(
-                arm,
-                known,
-                calibration,
-                {other: scores for other, scores in strangers.items() if other != name},
-            )
-            for name in strangers
-        }
-    return Guards(fit(spec, known, calibration, strangers), unseen)
+
+    def arm(kind: str, others: Mapping[str, Scores]) -> Guard:
+        return fit(spec.model_copy(update={"kind": kind}), known, calibration, others)
+
+    distance = arm("mahalanobis", {})  # looks at no stranger: the same whoever is left out
+
+    def every_kind(others: Mapping[str, Scores]) -> dict[str, Guard]:
+        odds = arm("logistic", others)
+        both = _combined((odds, distance), calibration)
+        return {guard.file.kind: guard for guard in (odds, distance, both)}
+
+    without = {
+        name: every_kind({other: strangers[other] for other in strangers if other != name})
+        for name in strangers
+    }
+    unseen = {kind: {name: without[name][kind] for name in strangers} for kind in TENSORS}
+    return Guards(every_kind(strangers)[spec.kind], unseen)
 
 
 def judge(name: str, guard: Guard, domain: Scores, test: Scores, tau_domain: float) -> DomainResult:
@@ -124,18 +146,6 @@ def _tensors(spec: GuardSpec, known: Scores, strangers: Mapping[str, Scores]) ->
     if spec.kind == "mahalanobis":
         return _mahalanobis(z, known.labels)
     return _logistic(z, np.concatenate([_embedding(spec, other) for other in strangers.values()]))
-
-
-def _combined(
-    spec: GuardSpec, known: Scores, calibration: Scores, strangers: Mapping[str, Scores]
-) -> Arrays:
-    """Both guards' tensors, each with its scores of the calibration images."""
-    found: Arrays = {}
-    for kind in MEMBERS:
-        member = fit(spec.model_copy(update={"kind": kind}), known, calibration, strangers)
-        for name, tensor in member.tensors.items():
-            found[f"{kind}_scores" if name == CALIBRATION_SCORES else name] = tensor
-    return found
 
 
 def _embedding(spec: GuardSpec, scores: Scores) -> NDArray[np.float64]:
