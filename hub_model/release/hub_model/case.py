@@ -1,0 +1,45 @@
+"""The values that travel: a slice as it was read, and the case it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+Kind = Literal["raster", "dicom", "nifti"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """One plane of grey values, brighter = more signal, as a viewer would show it.
+
+    Args:
+        pixels: `(H, W)` uint8, uint16 or float32. DICOM: after modality LUT, VOI LUT and the
+            inversion of MONOCHROME1, in that order (PS3.4 N.2). NIfTI: after slope and intercept.
+        kind: what it was read from.
+        colour: mean spread between the colour channels, 0-1; 0 for grey files.
+        position: mm along the slice normal, or None where the file does not say.
+        spacing: mm between rows and between columns, or None where the file does not say.
+    """
+
+    pixels: Pixels
+    kind: Kind
+    colour: float = 0.0
+    position: float | None = None
+    spacing: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """Slices of one examination in reading order, and what was wrong with the rest of the upload.
+
+    Args:
+        slices: at least one slice.
+        warnings: sentences about files that could not be used; never a file name or identity.
+    """
+
+    slices: tuple[Slice, ...]
+    warnings: tuple[str, ...] = field(default=())

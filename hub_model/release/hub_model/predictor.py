@@ -1,0 +1,171 @@
+"""GuardedClassifier: a pinned revision in, verdicts out. Fails closed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_model import bundle as bundles
+from hub_model import calibration, contract, engine, explain, policy, preprocess, quality
+from hub_model.bundle import Bundle
+from hub_model.case import Case, Slice
+from hub_model.engine import Engine, Outputs
+from hub_model.errors import BundleError
+from hub_model.policy import Decision, Evidence
+from hub_model.preprocess import Prepared
+
+GOLDEN_TOLERANCE = 1e-4  # largest difference allowed between golden and recomputed values
+THREADS = 2  # that decode and prepare; the network runs in the calling thread alone
+
+
+@dataclass(frozen=True, eq=False)
+class SliceMap:
+    """What the model saw of one slice and where the answer came from; accepted cases only."""
+
+    index: int
+    image: NDArray[np.uint8]  # (size, size)
+    activation: NDArray[np.floating]  # (size, size), 0-1
+
+
+class GuardedClassifier:
+    """One revision, ready to answer.
+
+    Args:
+        bundle: verified by `bundle.read`.
+        revision: 40 hex digits, or the content hash of a folder.
+
+    Raises:
+        BundleError: the network does not fit the bundle or does not reproduce its golden outputs.
+    """
+
+    def __init__(self, bundle: Bundle, revision: str) -> None:
+        self.bundle = bundle
+        self.revision = revision
+        self._engine: Engine = engine.load(bundle.folder, bundle.config)
+        self._check_golden()
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> GuardedClassifier:
+        """The bundle in a folder; its revision is the sha256 of its manifest."""
+        bundle = bundles.read(Path(folder))
+        return cls(bundle, bundle.content)
+
+    @classmethod
+    def from_pretrained(cls, repo_id: str, revision: str) -> GuardedClassifier:
+        """Exactly one revision from the Hub.
+
+        Args:
+            repo_id: "owner/name".
+            revision: 40 hex digits; a tag or branch is resolved to them first, with one request.
+
+        Raises:
+            BundleError: the revision breaks the contract; the message names the file at fault.
+        """
+        from hub_model import hub
+
+        pinned = hub.resolve(repo_id, revision)
+        return cls(bundles.read(hub.download(repo_id, pinned)), pinned)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Class names in the network's order."""
+        return self.bundle.config.label_names
+
+    def predict(self, case: Case) -> Decision:
+        """The verdict on one case."""
+        return self.predict_many([case])[0]
+
+    def predict_many(self, cases: Sequence[Case]) -> list[Decision]:
+        """Verdicts on several cases, their slices batched together."""
+        return [
+            policy.decide(evidence, self.bundle.policy, self.revision)
+            for evidence in self.evidence_many(cases)
+        ]
+
+    def evidence(self, case: Case) -> Evidence:
+        """The figures behind a verdict, without the policy. For evaluation, never for users."""
+        return self.evidence_many([case])[0]
+
+    def evidence_many(self, cases: Sequence[Case]) -> list[Evidence]:
+        """Evidence on several cases, their slices batched together."""
+        pieces = [piece for case in cases for piece in case.slices]
+        prepared = self._prepare(pieces)
+        reasons = [self._reasons(*pair) for pair in zip(pieces, prepared, strict=True)]
+        valid = [index for index, why in enumerate(reasons) if not why]
+        outputs = self._run([prepared[index] for index in valid], maps=False)
+        probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
+        p_in_domain = self.bundle.guard.p_in_domain(outputs.embedding)
+        ends = np.cumsum([0, *(len(case.slices) for case in cases)])
+        found = []
+        for start, end in itertools.pairwise(ends):
+            rows = slice(*np.searchsorted(valid, (start, end)))
+            found.append(
+                Evidence(
+                    label_names=self.label_names,
+                    none_labels=self.bundle.config.neuroguard.finding.none_labels,
+                    finding=self.bundle.config.neuroguard.finding.name,
+                    slice_reasons=tuple(reasons[start:end]),
+                    logits=outputs.logits[rows],
+                    probabilities=probs[rows],
+                    p_in_domain=p_in_domain[rows],
+                )
+            )
+        return found
+
+    def explain(self, case: Case) -> list[SliceMap]:
+        """Activation maps of the accepted class; empty when the verdict names none."""
+        decision = self.predict(case)
+        if decision.label is None:
+            return []
+        label = self.label_names.index(decision.label)
+        indices = [report.index for report in decision.slices if report.valid]
+        prepared = self._prepare([case.slices[index] for index in indices])
+        outputs = self._run(prepared, maps=True)
+        size, weight = self._engine.preprocess.size, self._engine.classifier_weight
+        return [
+            SliceMap(index, ready.image, explain.activation_map(features, weight, label, size))
+            for index, ready, features in zip(indices, prepared, outputs.feature_map, strict=True)
+        ]
+
+    def seen(self, case: Case) -> list[NDArray[np.uint8]]:
+        """What the model is shown of each slice: `(size, size)` uint8, in reading order."""
+        return [ready.image for ready in self._prepare(case.slices)]
+
+    def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
+        spec = self._engine.preprocess
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(lambda piece: preprocess.prepare(piece, spec), pieces))
+
+    def _reasons(self, piece: Slice, prepared: Prepared) -> tuple[contract.Reason, ...]:
+        threshold = self._engine.preprocess.crop_threshold
+        return quality.reasons(piece, prepared, self.bundle.policy.quality, threshold)
+
+    def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
+        size = self._engine.preprocess.size
+        images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
+        return engine.run(self._engine, images, maps=maps)
+
+    def _check_golden(self) -> None:
+        """The golden inputs must give the golden outputs on this machine."""
+        golden = self.bundle.golden
+        outputs = engine.run(self._engine, golden["images"], maps=False)
+        found = {
+            "logits": outputs.logits,
+            "embedding": outputs.embedding,
+            "p_in_domain": self.bundle.guard.p_in_domain(outputs.embedding),
+        }
+        for name, values in found.items():
+            gap = float(np.abs(values - golden[name]).max())
+            if not gap <= GOLDEN_TOLERANCE * max(1.0, float(np.abs(golden[name]).max())):
+                raise BundleError(
+                    contract.GOLDEN,
+                    f"{name} differ by {gap:.2g} from what the network gives here, allowed "
+                    f"{GOLDEN_TOLERANCE:g}: the weights, the guard or the golden file is not of "
+                    "this revision",
+                )

@@ -1,0 +1,164 @@
+"""One slice becomes one model input. Training, evaluation and serving all come through here.
+
+Works on one grey channel in integers for as long as it can: percentiles come from a histogram and
+the grey values become 0-255 through a look-up table, so that a 512 x 512 slice costs well under a
+millisecond. Knows nothing about torch; the network's normalisation is the engine's, on the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hub_model.case import Pixels, Slice
+from hub_model.contract import PreprocessSpec
+
+Integers = NDArray[Any]  # uint8 or uint16
+
+ROBUST_MAXIMUM = 99.5  # percentile taken as the brightest value worth counting
+MIN_LINE_SHARE = 0.02  # a row or column belongs to the head when this share of it is bright
+FLOAT32_SPAN = (1e-30, 1e38)  # max - min that can be stretched in 32 bits without an overflow
+MIN_BOX_SHARE = 0.25  # a box with a shorter side than this share of the image's is not believed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One model input and what was seen on the way to it.
+
+    Args:
+        image: `(size, size)` uint8.
+        box: the crop, `(top, bottom, left, right)` in pixels of the slice, ends excluded.
+        levels: distinct grey values inside the crop.
+    """
+
+    image: NDArray[np.uint8]
+    box: tuple[int, int, int, int]
+    levels: int
+
+
+def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
+    """A slice cropped, windowed to 0-255 and resized as the bundle says.
+
+    Args:
+        piece: one plane of finite grey values, any size of at least 1 x 1.
+        spec: the bundle's preprocessing.
+
+    Returns:
+        The `(size, size)` uint8 model input; the same bytes for the same pixels, always.
+    """
+    pixels: Integers = _as_integers(piece.pixels)
+    histogram = _histogram(pixels)
+    box = (0, pixels.shape[0], 0, pixels.shape[1])
+    if spec.crop == "head":
+        box = head_box(pixels, histogram, spec.crop_threshold, spec.crop_margin)
+        pixels = np.ascontiguousarray(pixels[box[0] : box[1], box[2] : box[3]])
+        histogram = _histogram(pixels)
+    levels = int(np.count_nonzero(histogram))
+    image = Image.fromarray(_window(pixels, histogram, spec))
+    return Prepared(_fit(image, spec), box, levels)
+
+
+def head_box(
+    pixels: Integers,
+    histogram: NDArray[np.int64],
+    threshold: float,
+    margin: float,
+) -> tuple[int, int, int, int]:
+    """The box around what is brighter than background, ends excluded.
+
+    Args:
+        pixels: `(H, W)` grey values.
+        histogram: counts of those values.
+        threshold: 0-1, share of the robust maximum above which a pixel counts as head.
+        margin: share of the box's longer side added around it.
+
+    Returns:
+        `(top, bottom, left, right)`; the whole image where no believable box is found, for example
+        on a picture with a bright background.
+    """
+    height, width = pixels.shape
+    low, high = _percentiles(histogram, (0.5, ROBUST_MAXIMUM))
+    bright = pixels > low + threshold * (high - low)
+    rows = np.flatnonzero(np.count_nonzero(bright, axis=1) > MIN_LINE_SHARE * width)
+    columns = np.flatnonzero(np.count_nonzero(bright, axis=0) > MIN_LINE_SHARE * height)
+    if rows.size < MIN_BOX_SHARE * height or columns.size < MIN_BOX_SHARE * width:
+        return 0, height, 0, width
+    top, bottom, left, right = (
+        int(rows[0]),
+        int(rows[-1]) + 1,
+        int(columns[0]),
+        int(columns[-1]) + 1,
+    )
+    pad = round(margin * max(bottom - top, right - left))
+    return max(0, top - pad), min(height, bottom + pad), max(0, left - pad), min(width, right + pad)
+
+
+def normalise(batch: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.float32]:
+    """What the network is fed: `(N, C, size, size)` float32 out of `(N, size, size)` uint8.
+
+    This is the definition; engines may fuse it as long as they agree to rounding.
+    """
+    scaled = batch[:, None].astype(np.float32) / np.float32(255)
+    mean = np.asarray(spec.mean, np.float32)[None, :, None, None]
+    std = np.asarray(spec.std, np.float32)[None, :, None, None]
+    result: NDArray[np.float32] = (scaled - mean) / std
+    return result
+
+
+def _as_integers(pixels: Pixels) -> Integers:
+    """Grey values as uint8 or uint16; float planes are stretched over the 16 bits they span."""
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels
+    low, high = float(pixels.min()), float(pixels.max())
+    span = high - low
+    if span <= 0:
+        return np.zeros(pixels.shape, np.uint16)
+    wide = pixels if FLOAT32_SPAN[0] < span < FLOAT32_SPAN[1] else pixels.astype(np.float64)
+    return ((wide - low) * (65535 / span) + 0.5).astype(np.uint16)
+
+
+def _histogram(pixels: Integers) -> NDArray[np.int64]:
+    if pixels.dtype == np.uint8:  # counted in C without the cast to 64 bits that bincount needs
+        return np.asarray(Image.fromarray(pixels).histogram(), np.int64)
+    return np.bincount(pixels.ravel(), minlength=1)
+
+
+def _percentiles(histogram: NDArray[np.int64], wanted: tuple[float, ...]) -> tuple[int, ...]:
+    """Smallest grey values below or at which the wanted percentages of the pixels lie."""
+    counts = np.cumsum(histogram)
+    ranks = np.asarray(wanted) / 100 * counts[-1]
+    return tuple(int(value) for value in np.searchsorted(counts, np.maximum(ranks, 1)))
+
+
+def _window(
+    pixels: Integers,
+    histogram: NDArray[np.int64],
+    spec: PreprocessSpec,
+) -> NDArray[np.uint8]:
+    """Grey values between the two percentiles, stretched to 0-255 by a look-up table."""
+    values = np.arange(256 if pixels.dtype == np.uint8 else 65536, dtype=np.float32)
+    if spec.window == "percentile":
+        low, high = _percentiles(histogram, (spec.window_low, spec.window_high))
+    else:
+        low, high = 0, values.size - 1
+    table = np.clip((values - low) * np.float32(255 / max(1, high - low)), 0, 255)
+    return np.rint(table).astype(np.uint8)[pixels]
+
+
+def _fit(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The square input; "letterbox" keeps the aspect and pads with black on both sides alike."""
+    size = spec.size
+    if spec.fit == "stretch" or image.width == image.height:
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    left, top = (size - width) // 2, (size - height) // 2
+    square = np.zeros((size, size), np.uint8)
+    square[top : top + height, left : left + width] = np.asarray(
+        image.resize((width, height), Image.Resampling.BILINEAR)
+    )
+    return square

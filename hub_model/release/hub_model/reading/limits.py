@@ -1,0 +1,218 @@
+"""How much an upload may ask for. Every number is a named constant and a field of `Limits`.
+
+Sizes are checked against what a header declares before anything is decoded, and once more against
+what really arrives while it is inflated: a declared size is never believed.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from hub_model.errors import InputRejected
+
+MAX_FILE_BYTES = 256 * 2**20  # one file; a float32 volume of 400 x 400 x 400 voxels fits
+MAX_TOTAL_BYTES = 512 * 2**20  # all files of a case, as sent and after inflating
+MAX_ENTRIES = 2_000  # files of a folder or entries of an archive
+MAX_RATIO = 100  # inflated bytes a compressed byte; slices of a real scan inflate 2 to 20 times
+RATIO_FREE_BYTES = 32 * 2**20  # below this a ratio says nothing: blank slices inflate 1000 times
+MAX_HEADER_BYTES = 2 * 2**20  # DICOM elements before the pixels; 1000 frames need about 1 MiB
+MAX_RLE_FRAME_BYTES = 4 * 2**20  # its runs inflate 64 times, in an interpreted loop of 0.1 s a MiB
+MAX_PIXELS = 25_000_000  # one plane, 5000 x 5000; a slice of a scanner has up to 1 million
+MAX_FRAMES = 1_024  # planes of one file
+MAX_SLICES = 1_024  # planes of a case
+MAX_DAMAGED = (
+    20  # files with damaged pixels; a codec may search each for seconds before it gives up
+)
+MAX_TOTAL_PIXELS = 150_000_000  # all planes of a case; 600 MB as float32
+
+
+class CaseLimit(InputRejected):
+    """A limit of the whole case was passed: never turned into a warning about one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one case may be. A larger case is refused with the limit and the value found.
+
+    Args:
+        file_bytes: bytes of one file, as sent and after inflating.
+        total_bytes: bytes of all files, counted twice: as sent, and after inflating.
+        entries: files of a folder or an upload, entries of an archive.
+        ratio: inflated bytes for each compressed byte, of an archive or a gzip file.
+        ratio_free_bytes: inflated bytes up to which the ratio is not asked.
+        header_bytes: bytes of a DICOM file before its pixels.
+        rle_frame_bytes: bytes of one RLE frame of a DICOM file.
+        pixels: pixels of one plane.
+        frames: planes of one file.
+        damaged: files of the case whose pixels turn out to be damaged.
+        slices: planes of the case.
+        total_pixels: pixels of all planes of the case.
+    """
+
+    file_bytes: int = MAX_FILE_BYTES
+    total_bytes: int = MAX_TOTAL_BYTES
+    entries: int = MAX_ENTRIES
+    ratio: int = MAX_RATIO
+    ratio_free_bytes: int = RATIO_FREE_BYTES
+    header_bytes: int = MAX_HEADER_BYTES
+    rle_frame_bytes: int = MAX_RLE_FRAME_BYTES
+    pixels: int = MAX_PIXELS
+    frames: int = MAX_FRAMES
+    damaged: int = MAX_DAMAGED
+    slices: int = MAX_SLICES
+    total_pixels: int = MAX_TOTAL_PIXELS
+
+    def inflated_bytes(self, compressed: int) -> int:
+        """Bytes to which `compressed` bytes may inflate, the other limits aside."""
+        return max(self.ratio_free_bytes, self.ratio * compressed)
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Budget:
+    """What is left of a case's limits; the threads that read its files share one.
+
+    Every method is called before the bytes or pixels it announces are made.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._lock = threading.Lock()
+        self._sent = 0
+        self._inflated = 0
+        self._files = 0
+        self._damaged = 0
+        self._slices = 0
+        self._pixels = 0
+
+    def file(self) -> None:
+        """Count one file.
+
+        Raises:
+            CaseLimit: ``"too_many_files"``.
+        """
+        with self._lock:
+            self._files += 1
+            if self._files > self.limits.entries:
+                raise CaseLimit(
+                    "too_many_files",
+                    f"more than {self.limits.entries} files: send one series",
+                    limit=self.limits.entries,
+                    actual=self._files,
+                )
+
+    def sent(self, size: int) -> None:
+        """Count the bytes of one file as it was sent.
+
+        Raises:
+            CaseLimit: ``"total_too_large"``.
+        """
+        with self._lock:
+            self._sent += size
+            _refuse_total(self._sent, self.limits.total_bytes, "files")
+
+    def inflated(self, size: int) -> None:
+        """Count bytes that came out of an archive or a gzip file.
+
+        Raises:
+            CaseLimit: ``"total_too_large"``.
+        """
+        with self._lock:
+            self._inflated += size
+            _refuse_total(self._inflated, self.limits.total_bytes, "unpacked files")
+
+    def damaged(self) -> None:
+        """Count one file whose pixels turned out to be damaged.
+
+        Raises:
+            CaseLimit: ``"too_many_damaged"``.
+        """
+        with self._lock:
+            self._damaged += 1
+            if self._damaged > self.limits.damaged:
+                raise CaseLimit(
+                    "too_many_damaged",
+                    f"more than {self.limits.damaged} files with truncated or damaged pixels: send "
+                    "the series again",
+                    limit=self.limits.damaged,
+                    actual=self._damaged,
+                )
+
+    def planes(self, count: int, rows: int, columns: int) -> None:
+        """Count the planes that a header declares.
+
+        Raises:
+            InputRejected: ``"empty_plane"``, ``"too_many_pixels"`` (of one plane) or
+                ``"too_many_frames"`` (of one file).
+            CaseLimit: ``"too_many_slices"`` or ``"case_too_large"`` (pixels of all planes).
+        """
+        limits, size = self.limits, rows * columns
+        refuse_plane(rows, columns, limits)
+        refuse_frames(count, limits)
+        with self._lock:
+            self._slices += count
+            self._pixels += count * size
+            if self._slices > limits.slices:
+                raise CaseLimit(
+                    "too_many_slices",
+                    f"more than {limits.slices} slices: send one series",
+                    limit=limits.slices,
+                    actual=self._slices,
+                )
+            if self._pixels > limits.total_pixels:
+                raise CaseLimit(
+                    "case_too_large",
+                    f"more than {limits.total_pixels} pixels in all slices together: send fewer "
+                    "or smaller slices",
+                    limit=limits.total_pixels,
+                    actual=self._pixels,
+                )
+
+
+def refuse_plane(rows: int, columns: int, limits: Limits) -> None:
+    """Refuse a plane without pixels or with more than `limits.pixels`.
+
+    Raises:
+        InputRejected: ``"empty_plane"`` or ``"too_many_pixels"``.
+    """
+    if rows < 1 or columns < 1:
+        raise InputRejected(
+            "empty_plane", f"a plane of {rows} x {columns} pixels: at least one pixel is needed"
+        )
+    if rows * columns > limits.pixels:
+        raise InputRejected(
+            "too_many_pixels",
+            f"a plane of {rows} x {columns} = {rows * columns} pixels, limit {limits.pixels}: send "
+            "a smaller image",
+            limit=limits.pixels,
+            actual=rows * columns,
+        )
+
+
+def refuse_frames(count: int, limits: Limits) -> None:
+    """Refuse a file of no frame or of more than `limits.frames`.
+
+    Raises:
+        InputRejected: ``"empty_plane"`` or ``"too_many_frames"``.
+    """
+    if count < 1:
+        raise InputRejected("empty_plane", f"a file of {count} frames: at least one is needed")
+    if count > limits.frames:
+        raise InputRejected(
+            "too_many_frames",
+            f"a file of {count} frames or more, limit {limits.frames}: send one volume",
+            limit=limits.frames,
+            actual=count,
+        )
+
+
+def _refuse_total(size: int, limit: int, what: str) -> None:
+    if size > limit:
+        raise CaseLimit(
+            "total_too_large",
+            f"the {what} are {size} bytes or more together, limit {limit}: send fewer files",
+            limit=limit,
+            actual=size,
+        )

@@ -1,0 +1,198 @@
+"""Slices of a NIfTI volume, laid out as radiologists look at them.
+
+The volume is turned to the nearest patient axes (x to the right, y to the front, z up) and cut
+across the axis with the largest voxels. Both axes of every slice are then reversed and swapped, so
+that an axial slice has its rows from front to back and its columns from the patient's right to
+left (the patient's right is on the left of the picture); coronal slices have rows from top to
+bottom and columns from right to left; sagittal slices rows from top to bottom and columns from
+front to back. That is how DICOM stores the same planes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_model.case import Slice
+from hub_model.errors import InputRejected
+from hub_model.reading.content import is_nifti
+from hub_model.reading.limits import Budget
+from hub_model.reading.refusals import refused_as
+from hub_model.reading.series import Plane, Vector
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
+SAME_SIZE = 0.99  # voxel sizes within 1 % count as equal, and then slices are axial
+_HEADER_BYTES = 544  # NIfTI-2's 540, rounded up as its data offset is
+_AXIAL = 2
+_UNITS_MM = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+_DAMAGED = "a NIfTI file that is truncated or damaged: send the whole file"
+
+
+def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[str, ...]]:
+    """The slices of a volume in the order of their positions, and notes for the warnings.
+
+    Args:
+        data: a single-file NIfTI-1 or NIfTI-2, plain or in gzip.
+        budget: what may still be read; no more is inflated than the header declares.
+
+    Returns:
+        Planes with `(H, W)` float32 pixels after slope and intercept. Position and spacing are in
+        mm, None where the header names no unit.
+
+    Raises:
+        InputRejected: ``"bad_nifti"``, ``"not_an_image"`` (gzip of something else),
+            ``"bad_geometry"``, ``"bad_values"``, ``"unsupported"`` or a passed limit.
+    """
+    from nibabel.orientations import OrientationError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
+    with refused_as("bad_nifti", _DAMAGED, HeaderDataError, OrientationError, WrapStructError):
+        packed = not is_nifti(data)
+        stream = gzip.GzipFile(fileobj=io.BytesIO(data)) if packed else io.BytesIO(data)
+        head = stream.read(_HEADER_BYTES)
+        if not is_nifti(head):
+            raise InputRejected(
+                "not_an_image", "a gzip file of something else than NIfTI: send it unpacked"
+            )
+        header = _header(head)
+        shape = _shape(header)
+        size = _declared_bytes(header, shape, len(data) if packed else None, budget)
+        if packed:
+            budget.inflated(size)
+            data = head + stream.read(max(0, size - len(head)))
+            stream.read(1)  # the checksum is compared at the end only
+        if len(data) < size:
+            raise InputRejected(
+                "truncated", f"{len(data)} of {size} bytes of a NIfTI volume: send the whole file"
+            )
+        offset = int(header.get_data_offset())
+        raw = np.frombuffer(data, header.get_data_dtype(), math.prod(shape), offset)
+        raw, replaced = _finite(raw.reshape(shape, order="F"))
+        notes = []
+        if volumes := math.prod(header.get_data_shape()[3:]) - 1:
+            notes.append(f"only the first of {volumes + 1} volumes of a file was read")
+        if not int(header["sform_code"]) and not int(header["qform_code"]):
+            notes.append("a NIfTI header states no orientation, so left and right are not known")
+        if replaced:
+            notes.append(f"{replaced} voxels that were no numbers became the smallest value")
+        return _planes(raw, header, budget), tuple(notes)
+
+
+def _header(head: bytes) -> Nifti1Header:
+    """The header alone; extensions behind it may hold anything, a DICOM header too."""
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
+    kind = Nifti2Header if head[4:8] == b"n+2\0" else Nifti1Header
+    return kind(head[: kind.sizeof_hdr], check=False)
+
+
+def _shape(header: Nifti1Header) -> tuple[int, int, int]:
+    """Voxels along the three axes of space; a single plane is a volume of one."""
+    shape = [int(size) for size in header.get_data_shape()[:3]]
+    if len(shape) < 2 or min(header.get_data_shape()) < 1:
+        raise InputRejected(
+            "bad_nifti", f"a NIfTI volume of shape {shape}: two or three axes are needed"
+        )
+    return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
+
+
+def _declared_bytes(
+    header: Nifti1Header, shape: tuple[int, int, int], packed: int | None, budget: Budget
+) -> int:
+    """Bytes up to the end of the first volume, which is where reading ends.
+
+    Args:
+        header: the file's header.
+        shape: voxels along the three axes of space.
+        packed: bytes of the gzip file, or None for a plain one.
+        budget: its limits hold for what the header declares.
+    """
+    dtype = header.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise InputRejected(
+            "unsupported", f"NIfTI voxels of type {dtype}: send grey values (integers or floats)"
+        )
+    size = int(header.get_data_offset()) + math.prod(shape) * dtype.itemsize
+    limit = budget.limits.file_bytes
+    if packed is not None:
+        limit = min(limit, budget.limits.inflated_bytes(packed))
+    if size > limit:
+        raise InputRejected(
+            "file_too_large",
+            f"a NIfTI volume of {size} bytes, limit {limit} for a file of this size: send one "
+            "volume in a smaller voxel type",
+            limit=limit,
+            actual=size,
+        )
+    return size
+
+
+def _finite(raw: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Voxels that are no numbers take the smallest value; and how many they were."""
+    if raw.dtype.kind != "f":
+        return raw, 0
+    finite = np.isfinite(raw)
+    bad = int(raw.size - np.count_nonzero(finite))
+    if bad == raw.size:
+        raise InputRejected("bad_values", "a NIfTI volume without any finite value")
+    return (np.where(finite, raw, raw[finite].min()), bad) if bad else (raw, 0)
+
+
+def _planes(raw: NDArray[Any], header: Nifti1Header, budget: Budget) -> tuple[Plane, ...]:
+    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
+    affine = np.asarray(header.get_best_affine(), np.float64)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise InputRejected(
+            "bad_geometry", "a NIfTI affine that spans no space: repair the header's sform or qform"
+        )
+    turn = io_orientation(affine)
+    volume = apply_orientation(raw, turn)
+    affine = affine @ inv_ornt_aff(turn, raw.shape)
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    axis = _AXIAL if sizes[_AXIAL] >= SAME_SIZE * sizes.max() else int(np.argmax(sizes))
+    columns, rows = (other for other in range(3) if other != axis)
+    budget.planes(volume.shape[axis], volume.shape[rows], volume.shape[columns])
+
+    unit = _UNITS_MM.get(header.get_xyzt_units()[0])
+    x, y, z = (float(part) for part in affine[:3, axis] / sizes[axis])
+    normal: Vector = (x, y, z)
+    slope, intercept = header.get_slope_inter()
+    series = object()  # a second volume is a second series
+    stack = np.moveaxis(volume, axis, 0)
+    planes = []
+    for index in range(stack.shape[0]):
+        corner = affine[:3, 3] + index * affine[:3, axis]
+        piece = Slice(
+            _scaled(stack[index, ::-1, ::-1].T, slope, intercept),
+            "nifti",
+            position=None if unit is None else float(np.dot(normal, corner)) * unit,
+            spacing=None
+            if unit is None
+            else (float(sizes[rows]) * unit, float(sizes[columns]) * unit),
+        )
+        planes.append(Plane(piece, series, normal, instance=index, frame=index))
+    return tuple(planes)
+
+
+def _scaled(
+    plane: NDArray[Any], slope: float | None, intercept: float | None
+) -> NDArray[np.float32]:
+    with np.errstate(all="ignore"):
+        pixels: NDArray[np.float32] = np.ascontiguousarray(plane, np.float32)
+        if slope is not None and intercept is not None:
+            pixels = pixels * np.float32(slope) + np.float32(intercept)
+    if not np.isfinite(pixels).all():
+        raise InputRejected(
+            "bad_values", "NIfTI voxels that no float32 can hold: send values in a smaller range"
+        )
+    return pixels

@@ -1,0 +1,237 @@
+"""Files, folders and bytes into one `Case`; the only way in.
+
+Files are opened one after the other and decoded in threads, a few ahead of the one that is waited
+for, so that no more than those are held undecoded. One file that cannot be read among many becomes
+a warning; a limit of the whole case, or no file that can be read, ends the reading.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from hub_model.case import Case
+from hub_model.errors import InputRejected
+from hub_model.reading.archive import entries, hidden
+from hub_model.reading.content import HEAD_BYTES, Content, content_of
+from hub_model.reading.limits import DEFAULT_LIMITS, Budget, CaseLimit, Limits
+from hub_model.reading.raster import read_raster
+from hub_model.reading.refusals import summary
+from hub_model.reading.series import Plane, arrange
+
+MAX_THREADS = 8  # decoding more at once gains nothing and holds more
+AHEAD = 2  # files in work for each thread
+_DAMAGED = ("truncated", "bad_raster")  # codes of files that were decoded in vain
+
+File = bytes | InputRejected  # a file's content, or why it could not be had
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What one file gave: its planes and notes about them."""
+
+    planes: tuple[Plane, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_case(paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFAULT_LIMITS) -> Case:
+    """The slices of one examination: one file, several, a folder or an archive.
+
+    What a file is, is told by its content: PNG, JPEG, JPEG 2000, JPEG-LS, TIFF, BMP, WebP, DICOM,
+    NIfTI (also in gzip), or a ZIP of these. Of a folder all files below it are read in the order of
+    their paths, hidden ones left out.
+
+    Args:
+        paths: a file or folder, or several in reading order.
+        limits: the most that may be read.
+
+    Returns:
+        At least one slice. DICOM slices are in the order of their positions, raster images in the
+        order sent.
+
+    Raises:
+        InputRejected: nothing can be read, or something must not be; `code` says which.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    budget = Budget(limits)
+    return _case(_unpacked(_files(given, budget), budget), budget)
+
+
+def read_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Case:
+    """The case that one file already in memory holds; the same slices as `read_case` of that file.
+
+    Args:
+        data: the whole file.
+        limits: the most that may be read.
+
+    Raises:
+        InputRejected: as `read_case`.
+    """
+    budget = Budget(limits)
+    return _case(_unpacked(iter([_checked(data, budget)]), budget), budget)
+
+
+def _files(paths: Sequence[str | Path], budget: Budget) -> Iterator[File]:
+    """The content of every file, in order; those of a folder sorted by path."""
+    for path in paths:
+        if not os.path.exists(path):
+            raise InputRejected(
+                "missing_path", "a file or folder that does not exist: check what was named"
+            )
+        for file in _below(path, budget.limits.entries) if os.path.isdir(path) else [Path(path)]:
+            budget.file()
+            yield _content(file, budget)
+
+
+def _below(folder: str | Path, limit: int) -> list[Path]:
+    """Visible files below a folder, sorted, links left out; no more than the limit needs."""
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not hidden((name,))]
+        files = (Path(root, name) for name in names if not hidden((name,)))
+        found += (file for file in files if not file.is_symlink())
+        if len(found) > limit:
+            break
+    return sorted(found)
+
+
+def _content(path: Path, budget: Budget) -> File:
+    limit = budget.limits.file_bytes
+    try:
+        if not path.is_file():
+            return InputRejected("unreadable_file", "no regular file: send a file or a folder")
+        if (size := path.stat().st_size) > limit:
+            return _too_large(size, limit)
+        with path.open("rb") as stream:
+            return _checked(stream.read(limit + 1), budget)
+    except OSError as error:
+        return InputRejected(
+            "unreadable_file",
+            f"a file that cannot be read ({type(error).__name__}): check its permissions",
+        )
+
+
+def _checked(data: bytes, budget: Budget) -> File:
+    if len(data) > budget.limits.file_bytes:
+        return _too_large(len(data), budget.limits.file_bytes)
+    budget.sent(len(data))
+    return data
+
+
+def _too_large(size: int, limit: int) -> InputRejected:
+    return InputRejected(
+        "file_too_large",
+        f"a file of {size} bytes, limit {limit}: send a smaller file",
+        limit=limit,
+        actual=size,
+    )
+
+
+def _unpacked(files: Iterable[File], budget: Budget) -> Iterator[File]:
+    """The same files, archives replaced by what is in them."""
+    for file in files:
+        if isinstance(file, bytes) and content_of(file[:HEAD_BYTES]) is Content.ZIP:
+            for entry in entries(file, budget):
+                if isinstance(entry, bytes) and content_of(entry[:HEAD_BYTES]) is Content.ZIP:
+                    raise CaseLimit("zip_nested", "a ZIP inside a ZIP: unpack the inner one first")
+                yield entry
+        else:
+            yield file
+
+
+def _part(file: File, budget: Budget) -> Part | InputRejected:
+    """What one file gives; only a limit of the whole case is raised."""
+    if isinstance(file, InputRejected):
+        return file
+    try:
+        return _read(file, budget)
+    except CaseLimit:
+        raise
+    except InputRejected as refusal:
+        if refusal.code in _DAMAGED:
+            budget.damaged()
+        return refusal
+
+
+def _read(data: bytes, budget: Budget) -> Part:
+    content = content_of(data)
+    if content is Content.RASTER:
+        return Part(tuple(Plane(piece) for piece in read_raster(data, budget)))
+    if content is Content.DICOM:
+        from hub_model.reading.dicom import read_dicom
+
+        return Part(*read_dicom(data, budget))
+    if content in (Content.NIFTI, Content.GZIP):
+        from hub_model.reading.nifti import read_nifti
+
+        return Part(*read_nifti(data, budget))
+    if not data:
+        raise InputRejected("empty_file", "an empty file: send it again")
+    raise InputRejected(
+        "not_an_image",
+        "a file that is neither PNG, JPEG, TIFF, BMP, WebP, DICOM nor NIfTI, nor a ZIP of these: "
+        "its content counts, not its name",
+    )
+
+
+def _parts(files: Iterator[File], budget: Budget) -> Iterator[Part | InputRejected]:
+    """What every file gives, in order, decoded in threads where there is more than one."""
+    first = list(islice(files, 2))
+    if len(first) < 2:
+        yield from (_part(file, budget) for file in first)
+        return
+    threads = min(MAX_THREADS, os.cpu_count() or 1)
+    waiting: deque[Future[Part | InputRejected]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for file in chain(first, files):
+                waiting.append(pool.submit(_part, file, budget))
+                if len(waiting) > AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _case(files: Iterator[File], budget: Budget) -> Case:
+    parts: list[Part] = []
+    refusals: list[InputRejected] = []
+    for part in _parts(files, budget):
+        if isinstance(part, Part):
+            parts.append(part)
+        else:
+            refusals.append(part)
+    total = len(parts) + len(refusals)
+    if not total:
+        raise InputRejected("no_files", "nothing to read: send at least one image")
+    if not parts:
+        raise _nothing_usable(refusals)
+    planes = [plane for part in parts for plane in part.planes]
+    warnings = [summary(refusals, total)] if refusals else []
+    notes = Counter(note for part in parts for note in part.notes)
+    warnings += [f"{note} ({count} of {total} files)" for note, count in notes.items()]
+    kinds = Counter(plane.slice.kind for plane in planes)
+    if len(kinds) > 1:
+        listed = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+        raise InputRejected(
+            "several_kinds", f"slices of {len(kinds)} kinds of file ({listed}): send one kind"
+        )
+    if planes[0].slice.kind == "raster":
+        return Case(tuple(plane.slice for plane in planes), tuple(warnings))
+    slices, order = arrange(planes)
+    return Case(slices, (*warnings, *order))
+
+
+def _nothing_usable(refusals: Sequence[InputRejected]) -> InputRejected:
+    """The only refusal there is, or all of them counted."""
+    if len(refusals) == 1:
+        return refusals[0]
+    codes = {refusal.code for refusal in refusals}
+    code = codes.pop() if len(codes) == 1 else "nothing_usable"
+    return InputRejected(code, f"{summary(refusals, len(refusals))}; first: {refusals[0]}")
