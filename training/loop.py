@@ -6,6 +6,7 @@ and thresholds are fitted on exactly what will run.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def train(recipe: Recipe, config: ModelConfig, data: Inputs, validation: Inputs)
             history.append(Epoch(name, epoch, loss, nll, accuracy))
             tqdm.write(
                 f"{name} {epoch}: train loss {loss:.4f}, validation NLL {nll:.4f}, accuracy "
-                f"{accuracy:.4f} (n = {len(validation)})"
+                f"{accuracy:.4f} (n = {len(validation)})",
+                file=sys.stderr,  # stdout is for the result alone
             )
             if best is None or nll < best[0]:
                 best = nll, state
