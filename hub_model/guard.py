@@ -72,6 +72,16 @@ class Guard:
         key = "whitening" if self.file.kind == "mahalanobis" else "weight"
         return int(self.tensors[key].shape[0])
 
+    @property
+    def least_p(self) -> float:
+        """What the strangest of all embeddings gets; only what lies above it can be refused."""
+        if self.file.scale == "probability":
+            return 0.0
+        strangest = np.inf
+        if self.file.kind == "combined":  # first in rank in one of the members
+            strangest = -min(1 / (len(self.tensors[f"{name}_scores"]) + 1) for name in MEMBERS)
+        return float(rank(np.array([strangest]), self.tensors[CALIBRATION_SCORES])[0])
+
     def p_in_domain(self, embeddings: Floats) -> NDArray[np.float64]:
         """`(N,)` in 0-1, higher = more in-domain, for `(N, D)` embeddings."""
         scores = strangeness(

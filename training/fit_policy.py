@@ -8,7 +8,9 @@ independent, which slices of one patient are not: the number of groups stands be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,29 +54,52 @@ def choose(
         sure: 1 - delta, 0-1.
 
     Raises:
-        NoThresholdError: even the strictest candidate fails.
+        NoThresholdError: no candidate keeps the target; the message names the least target that
+            would be kept. Taking that one is a choice made on these labels, and a little less sure.
     """
-    ranked = np.sort(confidence)[::-1]
-    chosen: Choice | None = None
-    best = 1.0
-    for coverage in COVERAGES:
-        count = max(1, round(coverage * len(ranked)))
-        tau = float(ranked[count - 1]) if len(ranked) else 1.0
-        answered = confidence >= tau
-        bound = upper_bound(int(wrong[answered].sum()), int(answered.sum()), sure)
-        best = min(best, bound)
-        if bound > target:
-            if chosen is None and upper_bound(0, int(answered.sum()), sure) > target:
-                continue  # too few images for any answer: start where a clean record would do
-            break
-        chosen = Choice(tau, bound, float(answered.mean()))
+    steps = [_at(coverage, confidence, wrong, sure) for coverage in COVERAGES]
+    chosen = _walk(steps, target)
     if chosen is None:
+        higher = np.arange(np.floor(target * 1000) + 1, 1001) / 1000
+        least = next(float(one) for one in higher if _walk(steps, float(one)) is not None)
         raise NoThresholdError(
             f"no threshold keeps an error of {target:.3g} at {sure:.3g} confidence over "
-            f"{len(confidence)} images: the best bound is {best:.3g}; ask for that, give the "
+            f"{len(confidence)} images, {least:.3g} would be kept: ask for that, give the "
             "threshold split a larger share, or train a better network"
         )
-    return chosen
+    return chosen.choice
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One candidate, and the bound that a record without any error would have there."""
+
+    choice: Choice
+    clean: float
+
+
+def _at(
+    coverage: float, confidence: NDArray[np.float64], wrong: NDArray[np.bool_], sure: float
+) -> _Step:
+    ranked = np.sort(confidence)[::-1]
+    count = max(1, round(coverage * len(ranked)))
+    tau = float(ranked[count - 1]) if len(ranked) else 1.0
+    answered = confidence >= tau
+    n = int(answered.sum())
+    bound = upper_bound(int(wrong[answered].sum()), n, sure)
+    share = n / len(ranked) if len(ranked) else 0.0
+    return _Step(Choice(tau, bound, share), upper_bound(0, n, sure))
+
+
+def _walk(steps: Sequence[_Step], target: float) -> _Step | None:
+    """The last candidate before the first that fails.
+
+    Candidates with too few images for any record to keep the target are passed over: that is known
+    before any label is looked at.
+    """
+    testable = dropwhile(lambda step: step.clean > target, steps)
+    kept = list(takewhile(lambda step: step.choice.bound <= target, testable))
+    return kept[-1] if kept else None
 
 
 def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> PolicyFile:
@@ -89,9 +114,15 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
         recipe: says what to keep.
 
     Raises:
-        NoThresholdError: a promise cannot be kept.
+        NoThresholdError: a promise cannot be kept, or the guard can refuse nothing.
     """
     spec, refusal, finding = recipe.policy, recipe.guard.refusal, recipe.finding.name
+    if guard.least_p >= refusal:
+        raise NoThresholdError(
+            f"guard.refusal is {refusal:.3g}, and the strangest image gets a p_in_domain of "
+            f"{guard.least_p:.3g}: nothing would ever be refused; give the calibration split a "
+            "larger share"
+        )
     passed = scores.inputs.valid & (guard.p_in_domain(scores.embedding) >= refusal)
     scores = scores.rows(passed)
     probs = probabilities(scores.logits, temperature)
@@ -102,7 +133,8 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
 
     none = choose(1 - p_finding[~leans], present[~leans], spec.tumor_called_none, spec.confidence)
     some = choose(p_finding[leans], ~present[leans], spec.none_called_tumor, spec.confidence)
-    named = leans & (p_finding >= some.tau)
+    # The policy names a type only where it is the likeliest of all classes.
+    named = leans & (p_finding >= some.tau) & asserts[probs.argmax(axis=1)]
     likeliest = np.where(asserts, probs, -1)[named]
     mistyped = likeliest.argmax(axis=1) != scores.labels[named]
     kind = choose(likeliest.max(axis=1), mistyped, spec.wrong_type, spec.confidence)

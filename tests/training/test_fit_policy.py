@@ -1,0 +1,177 @@
+"""Thresholds keep their promise as surely as they say, or say what could be kept."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub_model.calibration import probabilities
+from hub_model.contract import GuardFile, Sample
+from hub_model.guard import Guard
+from training import fit_policy, recipe
+from training.fit_policy import NoThresholdError, choose
+from training.inputs import Inputs
+from training.scores import Scores, decisions
+from training.statistics import upper_bound
+
+RECIPE = recipe.load("phantom")
+DRAWS = 500
+
+
+def calibrated(rng, n):
+    """Confidences between 0.5 and 1, each right as often as it says."""
+    confidence = rng.uniform(0.5, 1, n)
+    return confidence, rng.random(n) > confidence
+
+
+def sloped(rng, n):
+    """Confidences that say too much: wrong half as often again."""
+    confidence = rng.uniform(0.5, 1, n)
+    return confidence, rng.random(n) < 1.5 * (1 - confidence)
+
+
+@pytest.mark.parametrize(("draw", "factor"), [(calibrated, 1.0), (sloped, 1.5)])
+@pytest.mark.parametrize(("n", "target", "sure"), [(200, 0.2, 0.9), (1000, 0.15, 0.95)])
+def test_the_target_is_missed_no_more_often_than_promised(draw, factor, n, target, sure):
+    """Above tau the error is factor * (1 - tau) / 2: the truth is known in closed form."""
+    rng = np.random.default_rng(0)
+    missed = answered = 0
+    for _ in range(DRAWS):
+        try:
+            choice = choose(*draw(rng, n), target, sure)
+        except NoThresholdError:
+            continue
+        answered += 1
+        missed += factor * (1 - choice.tau) / 2 > target
+    slack = 3 * np.sqrt(DRAWS * sure * (1 - sure))
+    assert missed <= DRAWS * (1 - sure) + slack
+    assert answered > 0.5 * DRAWS
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=120)
+
+
+@settings(deadline=None)
+@given(rows=ROWS, target=st.floats(0.01, 0.9), sure=st.floats(0.55, 0.99))
+def test_a_choice_is_its_own_witness(rows, target, sure):
+    confidence = np.array([row[0] for row in rows]) / 20
+    wrong = np.array([row[1] for row in rows])
+    try:
+        choice = choose(confidence, wrong, target, sure)
+    except NoThresholdError as refusal:
+        kept = float(re.search(r"([\d.e-]+) would be kept", str(refusal))[1])
+        assert kept > target
+        assert choose(confidence, wrong, kept, sure).bound <= kept
+    else:
+        answered = confidence >= choice.tau
+        found = upper_bound(int(wrong[answered].sum()), int(answered.sum()), sure)
+        assert choice.bound == found <= target
+        assert choice.coverage == pytest.approx(answered.mean())
+
+
+def test_the_walk_stops_at_the_first_failure_even_if_a_later_one_would_pass():
+    """Of the most confident 45 images 20 are wrong, of all 300 no more."""
+    confidence = np.linspace(1, 0.5, 300)
+    wrong = np.arange(300) < 20
+    with pytest.raises(NoThresholdError):
+        choose(confidence, wrong, 0.12, 0.9)
+    assert upper_bound(20, 300, 0.9) < 0.12
+
+
+def test_without_an_error_everything_is_answered():
+    choice = choose(np.linspace(0.6, 0.9, 100), np.zeros(100, bool), 0.05, 0.95)
+    assert (choice.tau, choice.coverage) == (0.6, 1.0)
+    assert choice.bound == pytest.approx(1 - 0.05 ** (1 / 100))
+
+
+def test_too_few_images_for_any_promise_are_said_to_be_so():
+    with pytest.raises(NoThresholdError, match=r"over 10 images, 0.259 would be kept"):
+        choose(np.linspace(0.6, 0.9, 10), np.zeros(10, bool), 0.05, 0.95)
+    with pytest.raises(NoThresholdError, match="over 0 images, 1 would be kept"):
+        choose(np.zeros(0), np.zeros(0, bool), 0.05, 0.95)
+
+
+def scores(n, *, skill=6.0, seed=0):
+    """Logits that mostly favour the truth, and embeddings of which the first value is strange."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(4, size=n)
+    logits = rng.normal(size=(n, 4)) + skill * np.eye(4)[labels]
+    embedding = rng.normal(size=(n, 2))
+    quality = tuple(("blank",) if i % 10 == 0 else () for i in range(n))
+    present = labels != RECIPE.labels.index("notumor")
+    groups = np.array([f"g{i // 5}" for i in range(n)])
+    inputs = Inputs(np.zeros((n, 1, 1), np.uint8), labels, present, groups, quality)
+    return Scores(inputs, logits.astype(np.float32), embedding.astype(np.float32))
+
+
+def guard(n_scores=99):
+    """A logistic guard that finds large first values strange."""
+    nothing = Sample(split="calibration", n_images=n_scores, n_groups=n_scores)
+    file = GuardFile(
+        kind="logistic",
+        layer="embedding",
+        normalise=False,
+        scale="rank",
+        fitted_on=(nothing, nothing),
+        strangers=("noise",),
+        leave_one_domain_out=(),
+    )
+    normal = np.sort(np.random.default_rng(1).normal(size=n_scores))
+    tensors = {"weight": np.array([-1.0, 0]), "bias": np.array(0.0), "calibration_scores": normal}
+    return Guard(file, tensors)
+
+
+def test_every_promise_is_kept_by_the_policy_on_the_images_it_was_chosen_on():
+    found = scores(1500, skill=3.0)
+    policy = fit_policy.fit(found, 1.0, guard(), RECIPE)
+    said = decisions(found, RECIPE.labels, RECIPE.finding, 1.0, guard(), policy)
+    names = np.array(RECIPE.labels)[found.labels]
+    none = [true for one, true in zip(said, names, strict=True) if one.finding == "none"]
+    some = [true for one, true in zip(said, names, strict=True) if one.finding == "tumor"]
+    typed = [(one.label, true) for one, true in zip(said, names, strict=True) if one.label]
+    typed = [pair for pair in typed if pair[0] != "notumor"]
+    errors = {
+        "tau_none": [true != "notumor" for true in none],
+        "tau_finding": [true == "notumor" for true in some],
+        "tau_conf": [label != true for label, true in typed],
+    }
+    for promise in policy.promises[:3]:
+        wrong = errors[promise.threshold]
+        sure = RECIPE.policy.confidence
+        assert promise.bound == pytest.approx(upper_bound(sum(wrong), len(wrong), sure))
+        assert promise.bound <= promise.target
+        assert promise.coverage == pytest.approx(len(wrong) / promise.sample.n_images)
+    assert {promise.threshold for promise in policy.promises} == {*errors, "tau_domain"}
+
+
+def test_images_that_quality_or_guard_refuse_have_no_part_in_the_promises():
+    found = scores(1500, skill=3.0)
+    policy = fit_policy.fit(found, 1.0, guard(), RECIPE)
+    passed = found.inputs.valid & (guard().p_in_domain(found.embedding) >= RECIPE.guard.refusal)
+    spoilt = Scores(
+        found.inputs,
+        np.where(passed[:, None], found.logits, -found.logits),
+        found.embedding,
+    )
+    assert fit_policy.fit(spoilt, 1.0, guard(), RECIPE).thresholds == policy.thresholds
+    answers = policy.promises[0].sample.n_images + policy.promises[1].sample.n_images
+    assert answers == passed.sum()
+    assert policy.promises[3].coverage == pytest.approx(passed.mean())
+
+
+def test_thresholds_are_probabilities_at_the_fitted_temperature():
+    found = scores(1500, skill=3.0)
+    warm = fit_policy.fit(found, 2.0, guard(), RECIPE).thresholds
+    probs = probabilities(found.logits, 2.0)
+    for tau in (warm.tau_none, warm.tau_conf):
+        assert np.isclose(probs, tau, rtol=1e-12).any()
+
+
+def test_a_guard_that_could_refuse_nothing_is_refused():
+    """With 30 calibration images the strangest gets 1/31, more than the 0.03 to be refused."""
+    with pytest.raises(NoThresholdError, match=r"p_in_domain of 0.0323: nothing would ever be"):
+        fit_policy.fit(scores(1500), 1.0, guard(30), RECIPE)
