@@ -8,6 +8,7 @@ is refused.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -33,7 +34,7 @@ from training import (
     loop,
     losses,
 )
-from training.recipe import SPLITS, Recipe, StrangerSpec
+from training.recipe import FINDING_ONLY, SPLITS, Recipe, StrangerSpec
 from training.scores import Scores, score, together
 from training.sources import Record
 from training.sources.stream import find, phantom_records, strangers, stream
@@ -86,6 +87,7 @@ def build_dataset(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Build `folder/dataset` from the recipe's sources; returns the build's report."""
     report = folder / "dataset.json"
     if not report.is_file():
+        shutil.rmtree(folder / "dataset", ignore_errors=True)  # of a run stopped before its report
         built = dataset.build(
             records(recipe),
             label_names=recipe.labels,
@@ -107,9 +109,9 @@ def prepare(recipe: Recipe, folder: Path) -> None:
         if not _is_prepared(target, split):
             rows = built[split].cast_column("image", datasets.Image(decode=False))
             _prepare(recipe, target, split, (_row(row) for row in rows), len(rows))
-    if recipe.data.finding_only and not _is_prepared(target, "finding_only"):
+    if recipe.data.finding_only and not _is_prepared(target, FINDING_ONLY):
         found = list(chain.from_iterable(stream(name) for name in recipe.data.finding_only))
-        _prepare(recipe, target, "finding_only", map(_record_row, found), len(found))
+        _prepare(recipe, target, FINDING_ONLY, map(_record_row, found), len(found))
     for spec in recipe.data.strangers:
         if not _is_prepared(target, spec.name):
             found = strange_records(recipe, spec)
@@ -142,7 +144,7 @@ def train(recipe: Recipe, config: ModelConfig, folder: Path) -> None:
         return
     data = inputs.read(folder / "prepared", "train")
     if recipe.data.finding_only:
-        data = inputs.join([data, inputs.read(folder / "prepared", "finding_only")])
+        data = inputs.join([data, inputs.read(folder / "prepared", FINDING_ONLY)])
     trained = loop.train(recipe, config, data, inputs.read(folder / "prepared", "validation"))
     target.mkdir(parents=True, exist_ok=True)
     _write_json(target / "history.json", [asdict(epoch) for epoch in trained.history])

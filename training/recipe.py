@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,7 @@ from hub_model.errors import UsageError
 
 RECIPES = Path(__file__).parent / "recipes"
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
+FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
 
 
 class RecipeError(UsageError):
@@ -28,13 +29,13 @@ class RecipeError(UsageError):
 
 
 class _Node(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StrangerSpec(_Node):
     """A source of out-of-domain images: one of the table's sources, or any folder of images."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]  # also of its file of prepared images
     source: str  # name in the table of sources
     folder: str | None = None  # for source "folder": path below data.root
     limit: Annotated[int, Field(ge=1)] = 1000  # images at most, spread evenly over the source
@@ -61,6 +62,14 @@ class DataSpec(_Node):
             raise ValueError(f"shares names {list(self.shares)}, expected {list(SPLITS)} in order")
         if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, expected 1")
+        names = [spec.name for spec in self.strangers]
+        if taken := {*SPLITS, FINDING_ONLY} & set(names):
+            raise ValueError(
+                f"strangers are named {sorted(taken)}, as the run's own sets are: name them after "
+                "what they show"
+            )
+        if len(set(names)) < len(names):
+            raise ValueError(f"strangers {names} repeat a name")
         return self
 
 
@@ -148,6 +157,8 @@ class Recipe(_Node):
 
     @model_validator(mode="after")
     def _agree(self) -> Recipe:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels {list(self.labels)} repeat a name")
         if not set(self.finding.none_labels) < set(self.labels):
             raise ValueError(
                 f"finding.none_labels {list(self.finding.none_labels)} must be some of labels "
@@ -186,7 +197,9 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     if not path.is_file():
         shipped = sorted(recipe.stem for recipe in RECIPES.glob("*.yaml"))
         raise RecipeError(f"no recipe {name!r}: shipped are {', '.join(shipped)}; or give a file")
-    tree = yaml.safe_load(path.read_text())
+    tree = _yaml(path.read_text(), f"recipe {name!r}")
+    if not isinstance(tree, dict):
+        raise RecipeError(f"recipe {name!r} holds no keys: start from a shipped recipe")
     for override in overrides:
         _override(tree, override)
     try:
@@ -205,7 +218,14 @@ def _override(tree: dict[str, Any], override: str) -> None:
         node = node.setdefault(parent, {})
         if not isinstance(node, dict):
             raise RecipeError(f"override {key!r}: {parent!r} is a value, not a group of keys")
-    node[leaf] = yaml.safe_load(value)
+    node[leaf] = _yaml(value, f"override {key!r}")
+
+
+def _yaml(text: str, what: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{what} is no YAML: {' '.join(str(error).split())}") from error
 
 
 def _explain(error: ValidationError) -> str:
@@ -227,6 +247,6 @@ def _keys(location: tuple[int | str, ...]) -> list[str]:
     """Keys that are valid beside the one at `location`."""
     node: Any = Recipe
     for part in location[:-1]:
-        field = getattr(node, "model_fields", {}).get(part)
-        node = field.annotation if field is not None else None
-    return list(getattr(node, "model_fields", {}))
+        in_tuple = isinstance(part, int)
+        node = get_args(node)[0] if in_tuple else node.model_fields[part].annotation
+    return list(node.model_fields)

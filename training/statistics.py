@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from hub_model.contract import Figure, Sample
+from hub_model.errors import NeuroguardError
 
 DRAWS = 1000
 Rows = NDArray[np.int64]
@@ -39,7 +40,14 @@ def figure(
         statistic: maps row numbers (with repeats) to a value.
         unit: see `contract.Figure`.
         seed: of the resampling.
+
+    Raises:
+        NeuroguardError: there is no image.
     """
+    if not len(groups):
+        raise NeuroguardError(
+            f"no image to measure a figure on ({split}): give the split a larger share"
+        )
     rows = np.arange(len(groups))
     _, inverse = np.unique(groups, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
