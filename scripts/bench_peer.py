@@ -126,16 +126,19 @@ def open_rgb(file: Path) -> Image.Image:
 
 
 def head_box(grey: Floats, spec: PreprocessSpec) -> tuple[int, int, int, int]:
-    """`preprocess.head_box` on `(H, W)` floats, with percentiles found by sorting."""
+    """`preprocess.head_box` on `(H, W)` floats, from the places of all bright pixels."""
     height, width = grey.shape
     low, high = percentiles(grey, (0.5, ROBUST_MAXIMUM))
     bright = grey > low + spec.crop_threshold * (high - low)
-    lines = np.argwhere(bright.mean(axis=1) > MIN_LINE_SHARE)
-    columns = np.argwhere(bright.mean(axis=0) > MIN_LINE_SHARE)
+    places = np.argwhere(bright)
+    in_row = np.bincount(places[:, 0], minlength=height)
+    in_column = np.bincount(places[:, 1], minlength=width)
+    lines = np.flatnonzero(in_row > MIN_LINE_SHARE * width)
+    columns = np.flatnonzero(in_column > MIN_LINE_SHARE * height)
     if len(lines) < MIN_BOX_SHARE * height or len(columns) < MIN_BOX_SHARE * width:
         return 0, height, 0, width
-    top, bottom = int(lines.min()), int(lines.max()) + 1
-    left, right = int(columns.min()), int(columns.max()) + 1
+    top, bottom = int(lines[0]), int(lines[-1]) + 1
+    left, right = int(columns[0]), int(columns[-1]) + 1
     pad = round(spec.crop_margin * max(bottom - top, right - left))
     return max(0, top - pad), min(height, bottom + pad), max(0, left - pad), min(width, right + pad)
 
