@@ -67,10 +67,10 @@ class GuardedClassifier:
         Raises:
             BundleError: the revision breaks the contract; the message names the file at fault.
         """
-        from hub_model import hub
+        from hub_model.hub import download, resolve
 
-        pinned = hub.resolve(repo_id, revision)
-        return cls(bundles.read(hub.download(repo_id, pinned)), pinned)
+        pinned = resolve(repo_id, revision)
+        return cls(bundles.read(download(repo_id, pinned)), pinned)
 
     @property
     def label_names(self) -> tuple[str, ...]:
