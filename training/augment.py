@@ -15,18 +15,21 @@ from torch.nn import functional
 from training.recipe import AugmentSpec
 
 
-def augment(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor:
+def augment(
+    images: Tensor, spec: AugmentSpec, generator: Generator, size: int | None = None
+) -> Tensor:
     """The batch as another scanner, another cut-out or another upload might have given it.
 
     Args:
         images: `(N, 1, S, S)` float in 0-1.
         spec: ranges and probabilities.
         generator: source of all randomness.
+        size: side of what comes out, pixels; None: S.
 
     Returns:
-        `(N, 1, S, S)` float in 0-1.
+        `(N, 1, size, size)` float in 0-1.
     """
-    images = _geometry(images, spec, generator)
+    images = _geometry(images, spec, generator, size or images.shape[-1])
     if spec.resample < 1:
         images = _resample(images, spec.resample, generator)
     images = _intensity(images, spec, generator)
@@ -40,8 +43,8 @@ def _uniform(count: int, width: float, generator: Generator) -> Tensor:
     return (torch.rand(count, generator=generator) * 2 - 1) * width
 
 
-def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor:
-    """Mirror, rotation, scale and shift in one resampling."""
+def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator, size: int) -> Tensor:
+    """Mirror, rotation, scale, shift and side in one resampling."""
     n = len(images)
     angle = _uniform(n, math.radians(spec.rotation), generator)
     zoom = 1 + _uniform(n, spec.scale, generator)
@@ -49,7 +52,7 @@ def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor
     cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
     shift_x, shift_y = (_uniform(n, 2 * spec.shift, generator) for _ in range(2))
     rows = torch.stack([cos * mirror, -sin, shift_x, sin * mirror, cos, shift_y], dim=1)
-    grid = functional.affine_grid(rows.view(n, 2, 3), list(images.shape), align_corners=False)
+    grid = functional.affine_grid(rows.view(n, 2, 3), [n, 1, size, size], align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False)
 
 

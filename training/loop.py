@@ -68,7 +68,7 @@ def train(recipe: Recipe, config: ModelConfig, data: Inputs, validation: Inputs)
                 list(batches(len(data), recipe.train.batch, rng)),
                 desc=f"{name} {epoch}/{phase.epochs}",
             )
-            loss = float(np.mean([learner.step(batch) for batch in rows]))
+            loss = float(np.mean([learner.step(batch, phase.size(epoch)) for batch in rows]))
             state = learner.state()
             nll, accuracy = _validate(config, state, validation)
             history.append(Epoch(name, epoch, loss, nll, accuracy))
@@ -109,10 +109,10 @@ class _Learner:
         self.schedule = OneCycleLR(self.optimizer, max_lr=phase.lr, total_steps=steps)
         self.network.train()
 
-    def step(self, rows: NDArray[np.int64]) -> float:
-        """Learn from one batch; returns its loss."""
+    def step(self, rows: NDArray[np.int64], size: int | None) -> float:
+        """Learn from one batch at that side; returns its loss."""
         images = torch.from_numpy(self.data.images[rows])[:, None].float().div_(255)
-        images = augment(images, self.recipe.train.augment, self.generator)
+        images = augment(images, self.recipe.train.augment, self.generator, size)
         images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         bf16 = self.recipe.train.precision == "bf16"
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):

@@ -87,6 +87,15 @@ class PhaseSpec(_Node):
     epochs: Annotated[int, Field(ge=0)]
     lr: Annotated[float, Field(gt=0)]  # peak of the one-cycle schedule
     modules: tuple[str, ...] = ()  # name prefixes that are trained; empty: all
+    # Sides of the training images in equal parts of the phase, pixels; empty: as they are prepared.
+    # [160, 160, 224]: two thirds of the epochs at half the cost, then the resolution that is served.
+    sizes: tuple[Annotated[int, Field(ge=16)], ...] = ()
+
+    def size(self, epoch: int) -> int | None:
+        """Side of the training images in an epoch, counted from 1; None: as they are prepared."""
+        if not self.sizes:
+            return None
+        return self.sizes[(epoch - 1) * len(self.sizes) // self.epochs]
 
 
 class AugmentSpec(_Node):

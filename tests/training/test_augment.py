@@ -139,3 +139,10 @@ def test_erasing_puts_noise_on_at_most_a_ninth_of_an_image():
     changed = (done(only(erase=1), pictures(64)) != plain).float().mean(dim=(1, 2, 3))
     assert (changed > 0).all()
     assert changed.max() <= (1 / 3 + 1 / SIZE) ** 2
+
+
+def test_a_smaller_side_shows_the_same_picture():
+    half = augment(pictures(4), NOTHING, torch.Generator().manual_seed(0), SIZE // 2)
+    assert half.shape == (4, 1, SIZE // 2, SIZE // 2)
+    expected = torch.nn.functional.avg_pool2d(pictures(4), 2)
+    assert torch.allclose(half, expected, atol=1e-6)

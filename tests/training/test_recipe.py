@@ -152,6 +152,12 @@ def test_a_missing_key_is_named(tmp_path):
     assert "guard.refusal: Field required" in refusal(name=str(path))
 
 
+def test_the_side_of_the_images_grows_over_the_epochs_of_a_phase():
+    phase = recipe.PhaseSpec(epochs=5, lr=0.1, sizes=(96, 128))
+    assert [phase.size(epoch) for epoch in range(1, 6)] == [96, 96, 96, 128, 128]
+    assert recipe.PhaseSpec(epochs=2, lr=0.1).size(1) is None
+
+
 def test_the_digest_does_not_depend_on_the_machine_but_on_everything_else():
     base = load("mri_tumor_4class", ["model.weights=weights/trunk.safetensors"])
     moved = load(

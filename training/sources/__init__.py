@@ -29,8 +29,11 @@ class Record:
             takes the hash of the pixels, so that only exact copies stay together.
         source: name of the source in the table.
         path: posix path inside the source.
-        official_split: "train", "validation" or "test" as the source itself divides; None if it
-            does not.
+        official_split: "train", "validation", "test" or "fold1" to "fold5" as the source itself
+            divides; None if it does not.
+        mask: PNG of 8 bits, 0 or 255, over the pixels of `image`: where the finding is. None where
+            the source draws none; an image known to be free may have an empty one.
+        sequence: of an MR image, e.g. "T1", "T1C", "T2", "FLAIR"; None where it is not stated.
     """
 
     image: bytes
@@ -40,6 +43,8 @@ class Record:
     source: str
     path: str
     official_split: str | None = None
+    mask: bytes | None = None
+    sequence: str | None = None
 
 
 def pixel_hash(image: bytes) -> str:
