@@ -9,7 +9,8 @@ from hub_model.contract import Figure, GuardFile, MetricsFile, Verdict
 from hub_model.errors import BundleError
 from training.plots import Row, number, table
 
-TEST, OFFICIAL = "test.", "official_split."  # prefixes of the names of figures
+# Prefixes of the names of figures.
+TEST, AS_LABELLED, OFFICIAL = "test.", "as_labelled.", "official_split."
 NOTHING = "–"
 
 # What a figure is, and the figure that is its coverage; None: every image was answered.
@@ -51,6 +52,16 @@ def sections(
     if any(figure.low == figure.high is not None for figure in metrics.figures.values()):
         yield "An interval without width says that no such image was met, not that there is none."
     yield _figure_table(metrics, TEST, finding, "")
+    if any(name.startswith(AS_LABELLED) for name in metrics.figures):
+        yield "### As the source labels them"
+        yield (
+            "Images whose label a look at every group put under doubt were set aside before "
+            "training: nothing was learnt from them or fitted on them, and the figures above are "
+            "without them. Nobody who reads such images for a living made that review, so here "
+            "they are counted as the source labels them."
+        )
+        yield _aside_table(metrics)
+        yield _figure_table(metrics, AS_LABELLED, finding, "")
     if any(name.startswith(OFFICIAL) for name in metrics.figures):
         yield (
             "**Leaky, for comparison only:** another network of the same recipe, trained and "
@@ -150,6 +161,16 @@ def _split_table(metrics: MetricsFile) -> str:
         [
             (str(row["split"]), str(row["label"]), _count(row, "n_images"), _count(row, "n_groups"))
             for row in table(metrics, "splits")
+        ],
+    )
+
+
+def _aside_table(metrics: MetricsFile) -> str:
+    return markdown(
+        ("labelled", "what speaks against it", "test images"),
+        [
+            (str(row["label"]), str(row["why"]), _count(row, "n_images"))
+            for row in table(metrics, "set_aside")
         ],
     )
 

@@ -16,7 +16,7 @@ from hub_model.contract import Figure, FindingSpec, MetricsFile, PolicyFile, Ver
 from hub_model.guard import Guard
 from hub_model.policy import Decision
 from training.fit_guard import Guards, judge
-from training.scores import Scores, decisions
+from training.scores import Scores, decisions, together
 from training.statistics import figure, macro_f1
 
 Row = dict[str, str | int | float | None]
@@ -80,6 +80,25 @@ def evaluate(
     return MetricsFile(
         phantom=phantom, figures=_figures(judge_, split, test, verdicts, guard), tables=tables
     )
+
+
+def as_labelled(
+    judge_: Judge, split: str, test: Scores, aside: Scores, guards: Guards
+) -> dict[str, Figure]:
+    """The test figures with the images that were set aside put back, named "as_labelled.…".
+
+    Args:
+        judge_: temperature and policy.
+        split: what the test images are, in words.
+        test: the test images without those under doubt.
+        aside: the test images under doubt, with the labels their source gives them.
+        guards: of which the shipped one judges.
+    """
+    whole = together(test, aside)
+    verdicts = judge_.decide(whole, guards.shipped)
+    words = f"{split}, with {len(aside.labels)} images whose label is under doubt"
+    found = _figures(judge_, words, whole, verdicts, guards.shipped)
+    return {name.replace("test.", "as_labelled.", 1): value for name, value in found.items()}
 
 
 def _figures(
