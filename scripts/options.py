@@ -25,7 +25,11 @@ RecipeName = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change one value, e.g. train.finetune.epochs=5."
+        "--set",
+        "-o",
+        "--override",
+        metavar="KEY=VALUE",
+        help="Change one value, e.g. train.finetune.epochs=5.",
     ),
 ]
 Model = Annotated[

@@ -1,4 +1,4 @@
-"""`neuroguard recipe`: what a recipe comes to after its overrides."""
+"""`neuroguard recipe`: what a recipe comes to after its bases and overrides; which keys exist."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ def _group() -> None:
 
 @app.command()
 def show(recipe: RecipeName, overrides: Overrides = None) -> None:
-    """Print the effective recipe as YAML.
+    """Print the effective recipe as YAML, each value with its origin as a comment.
 
     Its hash goes to stderr.
     """
-    import yaml
-
     from training import recipe as recipes
+    from training import recipe_show
 
-    found = recipes.load(recipe, overrides or ())
-    text = yaml.safe_dump(
-        found.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100
-    )
-    print(text, end="")
-    report(f"recipe hash {found.digest}")
+    found = recipes.effective(recipe, overrides or ())
+    print(recipe_show.text(found), end="")
+    report(f"recipe hash {found.recipe.digest}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, as editors take it."""
+    import json
+
+    from training.recipe_schema import schema as written
+
+    print(json.dumps(written(), indent=2))

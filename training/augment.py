@@ -7,12 +7,14 @@ The generator is passed in, so that a seed replays every image.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from training.recipe import AugmentSpec
+from training.train_spec import AugmentSpec
 
 
 def augment(
@@ -36,6 +38,34 @@ def augment(
     if spec.erase:
         images = _erase(images, spec.erase, generator)
     return images.clamp_(0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Images blended with others of their batch, and the truth that goes with them.
+
+    Args:
+        images: `(N, 1, S, S)`, each `share` of its own picture and the rest of another.
+        others: `(N,)` row numbers of the other pictures.
+        share: 0-1, also of each image's own label in the loss.
+    """
+
+    images: Tensor
+    others: Tensor
+    share: float
+
+
+def mixup(images: Tensor, alpha: float, rng: np.random.Generator) -> Mixed:
+    """Blend every image with another of its batch (Zhang et al. 2018, equation 1).
+
+    Args:
+        images: `(N, 1, S, S)`.
+        alpha: > 0; the share is drawn from Beta(alpha, alpha) once a batch.
+        rng: source of all randomness.
+    """
+    share = float(rng.beta(alpha, alpha))
+    others = torch.from_numpy(rng.permutation(len(images)))
+    return Mixed(images.lerp(images[others], 1 - share), others, share)
 
 
 def _uniform(count: int, width: float, generator: Generator) -> Tensor:

@@ -137,8 +137,24 @@ def batch_count(count: int, size: int) -> int:
     return count // size + (count % size > 1)
 
 
-def batches(count: int, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Row numbers of one epoch's batches in random order, sorted inside each batch."""
-    order = rng.permutation(count)
+def batches(
+    count: int,
+    size: int,
+    rng: np.random.Generator,
+    weights: NDArray[np.float64] | None = None,
+) -> Iterator[NDArray[np.int64]]:
+    """Row numbers of one epoch's batches in random order, sorted inside each batch.
+
+    Args:
+        count: how many rows there are, and how many are drawn.
+        size: rows a batch.
+        rng: source of the order.
+        weights: `(count,)`: rows are drawn with replacement, as often as these say; None: each
+            comes once.
+    """
+    if weights is None:
+        order = rng.permutation(count)
+    else:
+        order = rng.choice(count, count, p=weights / weights.sum())
     for number in range(batch_count(count, size)):
         yield np.sort(order[number * size : (number + 1) * size])

@@ -1,4 +1,4 @@
-"""A recipe: one YAML read into a typed, frozen tree. Unknown keys and contradictions are errors.
+"""A recipe: YAML read into a typed, frozen tree. Unknown keys and contradictions are errors.
 
 Every field says its unit or range; a number that shapes a run stands here or in the YAML, nowhere
 else.
@@ -6,33 +6,33 @@ else.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hub_model.contract import FindingSpec, PreprocessSpec, QualityLimits, Share
-from hub_model.errors import UsageError
+from training import recipe_read
+from training.recipe_errors import explain
+from training.recipe_read import RECIPES, RecipeError
+from training.sources import NO_FINDING
+from training.train_spec import AugmentSpec, Node, PhaseSpec, TrainSpec
 
-RECIPES = Path(__file__).parent / "recipes"
+__all__ = [
+    "FINDING_ONLY", "RECIPES", "SPLITS", "AugmentSpec", "CrossValidationSpec", "DataSpec",
+    "Effective", "GuardSpec", "ModelSpec", "PhaseSpec", "PolicySpec", "Recipe", "RecipeError",
+    "StrangerSpec", "TrainSpec", "effective", "load",
+]  # fmt: skip
+
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
 
 
-class RecipeError(UsageError):
-    """The recipe does not read; the message names the key and what was expected there."""
-
-
-class _Node(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class StrangerSpec(_Node):
+class StrangerSpec(Node):
     """A source of out-of-domain images: one of the table's sources, or any folder of images."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]  # also of its file of prepared images
@@ -41,11 +41,13 @@ class StrangerSpec(_Node):
     limit: Annotated[int, Field(ge=1)] = 1000  # images at most, spread evenly over the source
 
 
-class DataSpec(_Node):
+class DataSpec(Node):
     """What is read and how it is divided."""
 
     root: str = "."  # folder that the relative paths below start from
     source: str  # name in the table of sources
+    # What makes an image's class: the type its source states, or whether it shows the finding.
+    label_from: Literal["type", "finding"] = "type"
     finding_only: tuple[str, ...] = ()  # sources that state the finding but no type; train only
     groups: str | None = None  # CSV with columns path,group, below root; None: by identical pixels
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
@@ -73,7 +75,7 @@ class DataSpec(_Node):
         return self
 
 
-class ModelSpec(_Node):
+class ModelSpec(Node):
     """The network and where it starts."""
 
     architecture: str  # timm's registry name
@@ -81,51 +83,7 @@ class ModelSpec(_Node):
     drop_rate: Share  # dropout before the classifier
 
 
-class PhaseSpec(_Node):
-    """One phase of the training."""
-
-    epochs: Annotated[int, Field(ge=0)]
-    lr: Annotated[float, Field(gt=0)]  # peak of the one-cycle schedule
-    modules: tuple[str, ...] = ()  # name prefixes that are trained; empty: all
-    # Sides of the training images in equal parts of the phase, pixels; empty: as they are prepared.
-    # [160, 160, 224]: two thirds of the epochs at half the cost, then the resolution that is served.
-    sizes: tuple[Annotated[int, Field(ge=16)], ...] = ()
-
-    def size(self, epoch: int) -> int | None:
-        """Side of the training images in an epoch, counted from 1; None: as they are prepared."""
-        if not self.sizes:
-            return None
-        return self.sizes[(epoch - 1) * len(self.sizes) // self.epochs]
-
-
-class AugmentSpec(_Node):
-    """Random changes to a prepared image; ranges are symmetric unless said otherwise."""
-
-    flip: Share  # probability of a left-right mirror
-    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
-    scale: Share  # 0.1: 0.9 to 1.1
-    shift: Share  # of the side
-    gamma: Annotated[float, Field(ge=0)]  # 0.3: exponents exp(-0.3) to exp(0.3)
-    contrast: Share  # 0.2: slope 0.8 to 1.2 and offset -0.1 to 0.1
-    noise: Share  # standard deviation at most, of full brightness
-    resample: Share  # smallest relative resolution; 1: none
-    erase: Share  # probability of a rectangle of noise
-
-
-class TrainSpec(_Node):
-    """Two phases: first what starts at random, then all."""
-
-    batch: Annotated[int, Field(ge=2)]
-    head: PhaseSpec
-    finetune: PhaseSpec
-    weight_decay: Annotated[float, Field(ge=0)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    ema_decay: Annotated[float, Field(ge=0, lt=1)]  # of the averaged weights; 0: no averaging
-    precision: Literal["bf16", "fp32"]
-    augment: AugmentSpec
-
-
-class GuardSpec(_Node):
+class GuardSpec(Node):
     """Which guard is shipped; all kinds are fitted and judged in every run."""
 
     kind: Literal["logistic", "mahalanobis", "combined"]
@@ -133,7 +91,7 @@ class GuardSpec(_Node):
     refusal: Share  # promised share of in-domain images refused
 
 
-class PolicySpec(_Node):
+class PolicySpec(Node):
     """What the thresholds must keep, at the given confidence."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]  # 1 - delta of each exact bound
@@ -145,7 +103,17 @@ class PolicySpec(_Node):
     min_agreement_none: Share
 
 
-class Recipe(_Node):
+class CrossValidationSpec(Node):
+    """Folds over all typed images: each is tested on once, by a network that never met its groups.
+
+    The fold after the tested one chooses the epoch, the others are learnt from.
+    """
+
+    folds: Annotated[int, Field(ge=3)] = 5
+    seed: Annotated[int, Field(ge=0)] = 0  # of the division
+
+
+class Recipe(Node):
     """Everything that shapes a run."""
 
     name: str
@@ -162,6 +130,7 @@ class Recipe(_Node):
     train: TrainSpec
     guard: GuardSpec
     policy: PolicySpec
+    crossval: CrossValidationSpec = CrossValidationSpec()
     beside: str | None = None  # folder of another run whose test figures are shown beside these
 
     @model_validator(mode="after")
@@ -175,7 +144,39 @@ class Recipe(_Node):
             )
         if self.phantom != (self.data.source == "phantom"):
             raise ValueError(f"phantom is {self.phantom}, data.source is {self.data.source!r}")
+        wanted = {self.finding.none_labels[0], self.finding.name}
+        if self.data.label_from == "finding" and set(self.labels) != wanted:
+            raise ValueError(
+                f"data.label_from is 'finding', labels are {list(self.labels)}: expected the first "
+                f"of finding.none_labels and finding.name, {sorted(wanted)}"
+            )
+        if self.data.label_from == "finding" and self.data.finding_only:
+            raise ValueError(
+                f"data.label_from is 'finding', data.finding_only is "
+                f"{list(self.data.finding_only)}: no source lacks a class then, leave it empty"
+            )
         return self
+
+    def class_of(self, label: str | None, finding: str | None) -> str | None:
+        """Name of an image's class, or None where its source does not say it.
+
+        Args:
+            label: the type that the source states, None where it states none.
+            finding: what was found, `NO_FINDING`, or None where the source does not say.
+
+        Raises:
+            RecipeError: classes are made from the finding, and this one is not the recipe's.
+        """
+        if self.data.label_from == "type":
+            return label
+        if finding is None:
+            return None
+        if finding not in (NO_FINDING, self.finding.name):
+            raise RecipeError(
+                f"data.label_from is 'finding' and an image of {self.data.source} shows "
+                f"{finding!r}: finding.name is {self.finding.name!r}"
+            )
+        return self.finding.none_labels[0] if finding == NO_FINDING else finding
 
     @property
     def published(self) -> dict[str, Any]:
@@ -192,6 +193,20 @@ class Recipe(_Node):
         return hashlib.sha256(json.dumps(self.published).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Effective:
+    """A recipe and where each of its values came from.
+
+    Args:
+        recipe: what is run.
+        origins: dotted key of a value or of a group of values to where it was written; what no
+            file states is not in it. See `recipe_read.Tree`.
+    """
+
+    recipe: Recipe
+    origins: dict[str, str]
+
+
 def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe of that name (or in that file) with dotted overrides applied.
 
@@ -202,60 +217,13 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: naming the key at fault and the nearest valid one.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        shipped = sorted(recipe.stem for recipe in RECIPES.glob("*.yaml"))
-        raise RecipeError(f"no recipe {name!r}: shipped are {', '.join(shipped)}; or give a file")
-    tree = _yaml(path.read_text(), f"recipe {name!r}")
-    if not isinstance(tree, dict):
-        raise RecipeError(f"recipe {name!r} holds no keys: start from a shipped recipe")
-    for override in overrides:
-        _override(tree, override)
+    return effective(name, overrides).recipe
+
+
+def effective(name: str, overrides: Sequence[str] = ()) -> Effective:
+    """The same as `load`, with the origin of each value."""
+    tree = recipe_read.read(name, overrides)
     try:
-        return Recipe.model_validate(tree)
+        return Effective(Recipe.model_validate(tree.values), tree.origins)
     except ValidationError as error:
-        raise RecipeError(_explain(error)) from error
-
-
-def _override(tree: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator:
-        raise RecipeError(f"override {override!r} has no '=': write it as a.b=value")
-    *parents, leaf = key.split(".")
-    node: Any = tree
-    for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
-            raise RecipeError(f"override {key!r}: {parent!r} is a value, not a group of keys")
-    node[leaf] = _yaml(value, f"override {key!r}")
-
-
-def _yaml(text: str, what: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{what} is no YAML: {' '.join(str(error).split())}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"]) or "recipe"
-        line = f"{key}: {problem['msg']}"
-        if problem["type"] == "extra_forbidden":
-            line = f"{key}: unknown key"
-            near = difflib.get_close_matches(str(problem["loc"][-1]), _keys(problem["loc"]), n=1)
-            line += f"; did you mean {near[0]!r}?" if near else ""
-        elif problem["type"] != "missing":
-            line += f" (found {problem['input']!r})" if problem["loc"] else ""
-        lines.append(line)
-    return "the recipe does not read: " + "; ".join(lines)
-
-
-def _keys(location: tuple[int | str, ...]) -> list[str]:
-    """Keys that are valid beside the one at `location`."""
-    node: Any = Recipe
-    for part in location[:-1]:
-        in_tuple = isinstance(part, int)
-        node = get_args(node)[0] if in_tuple else node.model_fields[part].annotation
-    return list(node.model_fields)
+        raise RecipeError(explain(error, Recipe)) from error

@@ -1,0 +1,174 @@
+"""What a recipe says about the training: phases, optimizer, schedule, loss, augmentation.
+
+Where a group has a `kind`, its other keys are those of that kind alone; a number that belongs to
+another kind is an unknown key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hub_model.contract import Share
+
+Metric = Literal["validation_nll", "validation_accuracy", "validation_macro_f1"]
+
+
+class Node(BaseModel):
+    """A group of keys: unknown ones are errors, values cannot be changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PhaseSpec(Node):
+    """One phase of the training."""
+
+    epochs: Annotated[int, Field(ge=0)]
+    lr: Annotated[float, Field(gt=0)]  # peak of the schedule
+    modules: tuple[str, ...] = ()  # name prefixes that are trained; empty: all
+    # Sides of the training images in equal parts of the phase, pixels; empty: as they are prepared.
+    # [160, 160, 224]: two thirds of the epochs at half the cost, then the resolution to be served.
+    sizes: tuple[Annotated[int, Field(ge=16)], ...] = ()
+    # Batch norms outside `modules` keep mean and variance too. False: they follow the new images,
+    # which suits a trunk from another domain; True suits one that is right as it is.
+    freeze_norm: bool = False
+
+    @model_validator(mode="after")
+    def _agree(self) -> PhaseSpec:
+        if self.freeze_norm and not self.modules:
+            raise ValueError(
+                "freeze_norm is True, modules is []: every module is trained, so none is frozen"
+            )
+        return self
+
+    def size(self, epoch: int) -> int | None:
+        """Side of the training images in an epoch, counted from 1; None: as they are prepared."""
+        if not self.sizes:
+            return None
+        return self.sizes[(epoch - 1) * len(self.sizes) // self.epochs]
+
+
+class AdamSpec(Node):
+    """Adam, or AdamW, whose decay is no part of the gradient (Loshchilov & Hutter 2019)."""
+
+    kind: Literal["adamw", "adam"]
+
+
+class SgdSpec(Node):
+    """Gradient descent with momentum."""
+
+    kind: Literal["sgd"]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _agree(self) -> SgdSpec:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov is True, momentum is 0: it looks ahead along the momentum")
+        return self
+
+
+class OneCycleSpec(Node):
+    """Up to the peak and down to nothing, step by step (Smith & Topin 2018).
+
+    The first moment of Adam and AdamW runs the other way, 0.95 to 0.85 and back; the momentum of
+    gradient descent stays as it is stated.
+    """
+
+    kind: Literal["one_cycle"]
+    warmup: Share = 0.3  # of the steps; up to the peak
+
+
+class CosineSpec(Node):
+    """Down from the peak along half a cosine, step by step."""
+
+    kind: Literal["cosine"]
+    floor: Share = 0.0  # of the peak; where it ends
+
+
+class StepSpec(Node):
+    """By a factor every few epochs."""
+
+    kind: Literal["step"]
+    every: Annotated[int, Field(ge=1)]  # epochs
+    gamma: Annotated[float, Field(gt=0, le=1)]  # factor; 1 is a constant rate
+
+
+class PlateauSpec(Node):
+    """By a factor whenever a metric has not improved for more epochs than `patience`."""
+
+    kind: Literal["plateau"]
+    metric: Metric = "validation_nll"
+    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1  # factor
+    patience: Annotated[int, Field(ge=0)] = 3  # epochs
+
+
+class CrossEntropySpec(Node):
+    """Every image counts by its log loss."""
+
+    kind: Literal["cross_entropy"]
+
+
+class FocalSpec(Node):
+    """Images that are right already count less (Lin et al. 2017, equation 4)."""
+
+    kind: Literal["focal"]
+    gamma: Annotated[float, Field(gt=0)] = 2.0  # loss times (1 - p)^gamma
+
+
+class EarlyStoppingSpec(Node):
+    """Ends a phase once a metric has not improved for `patience` epochs of it."""
+
+    metric: Metric
+    patience: Annotated[int, Field(ge=1)]  # epochs
+    min_delta: Annotated[float, Field(ge=0)] = 0.0  # less than this is no improvement
+
+
+OptimizerSpec = Annotated[AdamSpec | SgdSpec, Field(discriminator="kind")]
+ScheduleSpec = Annotated[
+    OneCycleSpec | CosineSpec | StepSpec | PlateauSpec, Field(discriminator="kind")
+]
+LossSpec = Annotated[CrossEntropySpec | FocalSpec, Field(discriminator="kind")]
+
+
+class AugmentSpec(Node):
+    """Random changes to a prepared image; ranges are symmetric unless said otherwise."""
+
+    flip: Share  # probability of a left-right mirror
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
+    scale: Share  # 0.1: 0.9 to 1.1
+    shift: Share  # of the side
+    gamma: Annotated[float, Field(ge=0)]  # 0.3: exponents exp(-0.3) to exp(0.3)
+    contrast: Share  # 0.2: slope 0.8 to 1.2 and offset -0.1 to 0.1
+    noise: Share  # standard deviation at most, of full brightness
+    resample: Share  # smallest relative resolution; 1: none
+    erase: Share  # probability of a rectangle of noise
+    mixup: Annotated[float, Field(ge=0)] = 0.0  # both parameters of the beta distribution; 0: none
+
+
+class TrainSpec(Node):
+    """Two phases: first what starts at random, then all."""
+
+    batch: Annotated[int, Field(ge=2)]
+    head: PhaseSpec
+    finetune: PhaseSpec
+    optimizer: OptimizerSpec = AdamSpec(kind="adamw")
+    schedule: ScheduleSpec = OneCycleSpec(kind="one_cycle")
+    loss: LossSpec = CrossEntropySpec(kind="cross_entropy")
+    # How rare classes are made up for: "weights" in the loss, "sampler" by drawing them more often.
+    balance: Literal["none", "weights", "sampler"] = "none"
+    clip: Annotated[float, Field(gt=0)] | None = (
+        None  # norm of the gradient at most; None: as it is
+    )
+    early_stopping: EarlyStoppingSpec | None = None
+    weight_decay: Annotated[float, Field(ge=0)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]  # of the averaged weights; 0: no averaging
+    precision: Literal["bf16", "fp32"]
+    augment: AugmentSpec
+
+    @property
+    def phases(self) -> tuple[tuple[str, PhaseSpec], ...]:
+        """Name and content of the phases in their order."""
+        return (("head", self.head), ("finetune", self.finetune))
