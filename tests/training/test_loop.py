@@ -75,9 +75,8 @@ LEARN = ("train.head.epochs=0", "train.finetune={epochs: 6, lr: 0.03}")
     ],
     ids=lambda overrides: " ".join(one.removeprefix("train.") for one in overrides) or "as shipped",
 )
-def test_it_learns_by_every_option_and_replays(overrides):
+def test_it_learns_by_every_option(overrides):
     found = train(*LEARN, *overrides, data=images(80))
-    assert weights(train(*LEARN, *overrides, data=images(80))) == weights(found)
     best = min(found.history, key=lambda one: one.validation_nll)
     assert best.validation_accuracy >= 0.75  # 0.25 by chance
     assert found.history[-1].train_loss < found.history[0].train_loss
