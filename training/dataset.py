@@ -1,118 +1,40 @@
-"""Records in, a Hugging Face `DatasetDict` on disk out: whole or not there at all.
+"""Records in, a Hugging Face `DatasetDict` on disk out: whole or not there at all; and back.
 
-Images are embedded as the bytes their source holds, under names that say nothing. One record is in
-memory at a time, besides what the report needs of all of them (hashes and names).
+Images are embedded as the bytes their source holds (see `stored`), under names that say nothing. A
+few records are in memory at a time, besides what the report needs of all of them (hashes and
+names).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import datasets
-from datasets.arrow_writer import ArrowWriter
 from tqdm import tqdm
 
-from hub_model.errors import InputRejected, NeuroguardError, UsageError
-from training.build_report import OFFICIAL_TEST, BuildReport, Ledger, Scheme
-from training.sources import Record, pixel_hash
-from training.splits import assert_disjoint, check_shares, side
+from hub_model.errors import UsageError
+from training import arrow_files, build_report
+from training.build_report import OFFICIAL_TEST, REPORT, BuildReport, Ledger, Scheme
+from training.dataset_rows import FOLDS, UNKNOWN, DatasetError, Plan, features
+from training.sources import Record
+from training.splits import assert_disjoint, check_shares
+from training.workshop import workshop
 
-UNKNOWN = -1  # label of an image whose type is not known
-BUFFERED_ROWS = 64  # rows held before they are written; 64 images of 100 kB are 6 MB
+__all__ = [
+    "UNKNOWN", "DatasetError", "Opened", "build", "features", "fingerprint", "load", "open_at"
+]  # fmt: skip
 
-
-class DatasetError(NeuroguardError):
-    """Records do not make a dataset: an unknown label, a split without images."""
-
-    exit_code = 3
-
-
-def features(label_names: Sequence[str]) -> datasets.Features:
-    """Columns of every split; the order of `label_names` is the order of the classes."""
-    text = datasets.Value("string")
-    return datasets.Features(
-        {
-            "image": datasets.Image(),
-            "label": datasets.ClassLabel(names=list(label_names)),
-            "finding": text,
-            "group": text,
-            "sha256": text,  # of the decoded pixels
-            "source": text,
-            "path": text,
-            "split": text,
-        }
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How a record becomes a row."""
-
-    label_names: tuple[str, ...]
-    label_from: Literal["type", "finding"]
-    shares: dict[str, float]
-    seed: int
-    scheme: Scheme
-
-    def label(self, record: Record) -> str | None:
-        """Name of the class, or None where the source does not say it."""
-        label = record.label if self.label_from == "type" else record.finding
-        if label is not None and label not in self.label_names:
-            raise DatasetError(
-                f"an image of source {record.source} is labelled {label!r}, the labels are "
-                f"{list(self.label_names)}: name every label, or map it in the table of sources"
-            )
-        return label
-
-    def split(self, record: Record, group: str) -> str:
-        """Name of the split."""
-        if self.scheme == "group":
-            return side(group, self.shares, self.seed)
-        if record.official_split is None:
-            raise DatasetError(
-                f"source {record.source} states no split of its own: use the scheme 'group'"
-            )
-        if record.official_split == OFFICIAL_TEST:
-            return OFFICIAL_TEST
-        rest = {name: share for name, share in self.shares.items() if name != OFFICIAL_TEST}
-        whole = sum(rest.values())
-        return side(group, {name: share / whole for name, share in rest.items()}, self.seed)
-
-    def rows(self, records: Iterable[Record], ledger: Ledger) -> Iterator[dict[str, Any]]:
-        """One row a readable record, each entered in the ledger."""
-        for record in records:
-            try:
-                sha = pixel_hash(record.image)
-            except InputRejected as error:
-                ledger.unreadable.append(f"{record.source}/{record.path} ({error.code})")
-                continue
-            label = self.label(record)
-            group = record.group or f"pixels-{sha[:16]}"
-            split = self.split(record, group)
-            ledger.groups.append(group)
-            ledger.splits.append(split)
-            ledger.labels.append(label or "")
-            ledger.sources.append(record.source)
-            ledger.hashes.append(sha)
-            suffix = Path(record.path).suffix.lower()
-            yield {
-                "image": {"bytes": record.image, "path": f"{sha[:12]}{suffix}"},
-                "label": UNKNOWN if label is None else label,
-                "finding": record.finding,
-                "group": group,
-                "sha256": sha,
-                "source": record.source,
-                "path": record.path,
-                "split": split,
-            }
+GROUP_CONFIG = "group"  # name, on the Hub, of the division in which no group is on two sides
+NEEDED = ("image", "label", "finding", "group", "sha256", "source", "path", "split")
+NEEDED_TO_PUSH = ("mask", "sequence", "mask_sha256", "official_split", "fold")
 
 
 def build(
@@ -125,29 +47,39 @@ def build(
     scheme: Scheme = "group",
     label_from: Literal["type", "finding"] = "type",
     warnings: Sequence[str] = (),
+    origins: Mapping[str, str] = MappingProxyType({}),
     progress: bool = True,
+    total: int | None = None,
+    shard_bytes: int = arrow_files.SHARD_BYTES,
 ) -> BuildReport:
     """Write the dataset.
 
+    A build that was stopped, however hard, leaves no `out`; the next one begins anew and removes
+    what the first left.
+
     Args:
-        records: read once, one in memory at a time.
+        records: read once, a few in memory at a time.
         label_names: names of the classes in their order.
         shares: split name to share, 1 together. Under "official_leaky" the share of "test" goes to
             the other splits in proportion, as the source says what is test.
-        seed: of the division into splits.
+        seed: of the division into splits and folds.
         out: folder to write; must not exist, and appears when it is whole.
         scheme: see `BuildReport`.
         label_from: "finding" makes the findings the classes, for sources that state no type.
         warnings: sentences to carry into the report, e.g. those of a reader's survey.
-        progress: show bars.
+        origins: see `BuildReport`.
+        progress: show a bar with the images of each split so far.
+        total: how many records come, for the bar; None: not known.
+        shard_bytes: images after which a split begins a new file.
 
     Returns:
-        Counts, what was found wrong, and the fingerprint.
+        Counts, what was found wrong, and the fingerprint; also written to `out/report.json`.
 
     Raises:
-        UsageError: `out` exists, or the shares are wrong.
-        DatasetError: a label is not among `label_names`, or a split got no image.
-        LeakError: a group is on two sides under the scheme "group".
+        UsageError: `out` exists, another build writes it, or the shares are wrong.
+        DatasetError: a label is not among `label_names`, a mask does not fit its image, or a split
+            got no image.
+        LeakError: a group is on two sides under the scheme "group", or in two folds.
     """
     check_shares(shares)
     if scheme == "official_leaky" and OFFICIAL_TEST not in shares:
@@ -156,63 +88,63 @@ def build(
         )
     if out.exists():
         raise UsageError("the dataset folder exists already: remove it or choose another")
-    plan = _Plan(tuple(label_names), label_from, dict(shares), seed, scheme)
+    plan = Plan(tuple(label_names), label_from, dict(shares), seed, scheme)
     ledger = Ledger()
-    with _workshop(out) as workshop, _bars(progress):
-        rows = plan.rows(tqdm(records, "reading", unit="image", disable=not progress), ledger)
-        dataset = _write(rows, features(label_names), list(shares), workshop)
+    with workshop(out) as folder, _quiet():
+        bar = tqdm(desc="building", unit="image", total=total, disable=not progress)
+        whole = folder / out.name
+        arrow_files.write(
+            _counted(plan.rows(records, ledger), bar),
+            features(label_names),
+            list(shares),
+            whole,
+            shard_bytes=shard_bytes,
+        )
         _refuse(ledger, plan)
-        dataset.save_to_disk(workshop / "whole")
         report = ledger.report(
             scheme=scheme,
             seed=seed,
             shares=plan.shares,
+            folds=FOLDS,
             label_names=plan.label_names,
-            fingerprint=fingerprint(dataset),
+            fingerprint=fingerprint(load(whole)),
             warnings=warnings,
+            origins=origins,
         )
-        (workshop / "whole").rename(out)
+        (whole / REPORT).write_text(json.dumps(report.to_dict(), indent=2) + "\n")
+        whole.rename(out)
     return report
 
 
-def _write(
-    rows: Iterable[dict[str, Any]], columns: datasets.Features, splits: Sequence[str], folder: Path
-) -> datasets.DatasetDict:
-    """Rows to one Arrow file a split, opened again without reading it into memory."""
-    files = {split: str(folder / f"{split}.arrow") for split in splits}
-    with ExitStack() as stack:
-        writers = {
-            split: stack.enter_context(
-                ArrowWriter(path=file, features=columns, writer_batch_size=BUFFERED_ROWS)
-            )
-            for split, file in files.items()
-        }
+def _counted(rows: Iterable[dict[str, Any]], bar: tqdm[Any]) -> Iterator[dict[str, Any]]:
+    """The rows, shown on the bar by split; it is closed when they end, however they end."""
+    counts: Counter[str] = Counter()
+    with bar:
         for row in rows:
-            writers[row["split"]].write(columns.encode_example(row))
-        for writer in writers.values():
-            writer.finalize()
-    return datasets.DatasetDict(
-        {split: datasets.Dataset.from_file(file) for split, file in files.items()}
-    )
+            yield row
+            counts[row["split"]] += 1
+            bar.set_postfix(counts, refresh=False)
+            bar.update()
 
 
-def _refuse(ledger: Ledger, plan: _Plan) -> None:
+def _refuse(ledger: Ledger, plan: Plan) -> None:
     """Raise where going on would mean measuring on nothing or on leaked groups."""
     filled = Counter(ledger.splits)
-    empty = [split for split in plan.shares if not filled[split]]
-    if empty:
+    if empty := [split for split in plan.shares if not filled[split]]:
         raise DatasetError(
             f"{len(ledger.groups)} readable images of {len(set(ledger.groups))} groups leave split "
             f"{', '.join(empty)} empty: give it a larger share, another seed, or more images"
         )
     if plan.scheme == "group":
         assert_disjoint(ledger.groups, ledger.splits)
+    assert_disjoint(ledger.groups, ledger.folds)
 
 
 def fingerprint(dataset: datasets.DatasetDict) -> str:
     """Sha256 over every row's pixels, label, group and split, in no particular order.
 
-    Paths, file encodings and library versions do not enter.
+    Of a row with a mask the mask's pixels enter as well, of one without a label the finding. Paths,
+    file encodings and library versions do not.
 
     Args:
         dataset: as `build` writes it.
@@ -223,12 +155,22 @@ def fingerprint(dataset: datasets.DatasetDict) -> str:
     lines = []
     for split, part in dataset.items():
         names = part.features["label"].names
-        table = (
-            part.with_format("arrow").select_columns(["sha256", "label", "group"])[:].to_pydict()
-        )
-        for sha, label, group in zip(table["sha256"], table["label"], table["group"], strict=True):
-            lines.append(json.dumps([sha, "" if label == UNKNOWN else names[label], group, split]))
+        for row in light_rows(part, ("sha256", "label", "group", "finding", "mask_sha256")):
+            typed = row["label"] != UNKNOWN
+            line = [row["sha256"], names[row["label"]] if typed else "", row["group"], split]
+            mask = row.get("mask_sha256")
+            if mask is not None or not typed:
+                line += [row["finding"], mask]
+            lines.append(json.dumps(line))
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def light_rows(part: datasets.Dataset, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Some columns of every row, without touching an image; columns it has not are left out."""
+    present = [name for name in columns if name in part.column_names]
+    table = part.select_columns(present).with_format("arrow")[:].to_pydict()
+    for values in zip(*table.values(), strict=True):
+        yield dict(zip(table, values, strict=True))
 
 
 def load(folder: Path) -> datasets.DatasetDict:
@@ -240,29 +182,90 @@ def load(folder: Path) -> datasets.DatasetDict:
     if not (folder / "dataset_dict.json").is_file():
         raise UsageError("the folder holds no dataset_dict.json: build the dataset first")
     loaded = datasets.DatasetDict.load_from_disk(folder)
-    for split, part in loaded.items():
-        missing = set(features(["any"])) - set(part.column_names)
-        if missing:
-            raise UsageError(f"split {split} lacks {sorted(missing)}: build the dataset again")
+    _check_columns(loaded, NEEDED)
     return loaded
 
 
-@contextmanager
-def _workshop(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, on the same file system so that renaming is one step."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        yield Path(folder)
+def load_to_push(folder: Path) -> tuple[datasets.DatasetDict, BuildReport]:
+    """The same with its report, after both were found to agree.
+
+    Raises:
+        UsageError: the folder holds no such dataset, or one of an older form.
+        DatasetError: its rows are not those of the report.
+    """
+    loaded = load(folder)
+    _check_columns(loaded, NEEDED_TO_PUSH)
+    report = build_report.read(folder / REPORT)
+    _check_fingerprint(loaded, report)
+    return loaded, report
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A dataset and what names it.
+
+    Args:
+        splits: the division in which no group is on two sides.
+        report: of its build.
+        revision: 40 hex digits on the Hub, or None for a folder.
+    """
+
+    splits: datasets.DatasetDict
+    report: BuildReport
+    revision: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        """See `fingerprint`; it was computed of these rows and compared with the report."""
+        return self.report.fingerprint
+
+
+def open_at(reference: str) -> Opened:
+    """The dataset that a reference names, after its rows were found to be those of its report.
+
+    Args:
+        reference: a folder that `build` wrote, or `owner/name@<40 hex digits>` of one that
+            `neuroguard dataset push` put on the Hub.
+
+    Raises:
+        UsageError: neither a folder that exists nor such a reference, or the folder or repository
+            holds something else.
+        HubError: the Hub, or its cache on this machine, does not have that revision.
+        DatasetError: the rows are not those of the report.
+    """
+    folder = Path(reference)
+    if folder.is_dir():
+        splits, report, revision = load(folder), build_report.read(folder / REPORT), None
+    else:
+        from training.dataset_hub import download
+
+        splits, report, revision = download(reference, GROUP_CONFIG)
+        _check_columns(splits, NEEDED)
+    _check_fingerprint(splits, report)
+    return Opened(splits, report, revision)
+
+
+def _check_columns(dataset: datasets.DatasetDict, needed: Sequence[str]) -> None:
+    for split, part in dataset.items():
+        if missing := set(needed) - set(part.column_names):
+            raise UsageError(f"split {split} lacks {sorted(missing)}: build the dataset again")
+
+
+def _check_fingerprint(dataset: datasets.DatasetDict, report: BuildReport) -> None:
+    if (found := fingerprint(dataset)) != report.fingerprint:
+        raise DatasetError(
+            f"the rows have fingerprint {found[:12]}…, {REPORT} says {report.fingerprint[:12]}…: "
+            "the dataset was altered; build or download it again"
+        )
 
 
 @contextmanager
-def _bars(shown: bool) -> Iterator[None]:
-    """Keep the library's own progress bars quiet where none are asked for."""
+def _quiet() -> Iterator[None]:
+    """Keep the library's own progress bars off: ours counts the same images."""
     were_disabled = datasets.are_progress_bars_disabled()
-    if not shown:
-        datasets.disable_progress_bars()
+    datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if not shown and not were_disabled:
+        if not were_disabled:
             datasets.enable_progress_bars()

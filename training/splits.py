@@ -1,9 +1,13 @@
 """Which split a group belongs to: disjoint by group, the same for ever, and how even that came out.
 
-A group's side depends on the seed and on its own name alone, so images and groups can be added
-without moving anyone. That gives even classes only on average; `imbalance` measures what came out
-and `balanced_seed` looks for a seed under which it came out well. Such a seed is chosen once, by
-counts and never by results, and written into the recipe.
+A group's side, and its fold, depend on the seed and on its own name alone, so images and groups can
+be added without moving anyone, and nothing has to be remembered between two builds. The price is
+that classes and sources come out even only on average: a division that is even by construction has
+to look at the other groups, and then an added group moves some of them. So `imbalance` measures
+what came out and `balanced_seed` looks for a seed under which it came out well. Such a seed is
+chosen once, by counts and never by results, and written into the recipe.
+
+All this holds as long as a group keeps its name: patients do, and so must look-alike groups.
 """
 
 from __future__ import annotations
@@ -45,13 +49,35 @@ def side(group: str, shares: Mapping[str, float], seed: int) -> str:
     Returns:
         A key of `shares`.
     """
-    digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
+    place = _place(f"{seed}\0{group}")
     for name, share in shares.items():
         place -= share
         if place < 0:
             return name
     return list(shares)[-1]  # rounding of the last sum
+
+
+def fold(group: str, k: int, seed: int) -> int:
+    """The fold of one group, drawn independently of its `side`.
+
+    So both the whole and any one split can be cross-validated by it. Like the side it never
+    changes; `folds` is more even, and changes with every group that is added.
+
+    Args:
+        group: patient or look-alike group.
+        k: number of folds.
+        seed: any whole number.
+
+    Returns:
+        0 to k - 1.
+    """
+    return min(int(k * _place(f"{seed}\0fold\0{group}")), k - 1)  # rounding can reach k
+
+
+def _place(text: str) -> float:
+    """A number from 0 to 1 that only the text decides."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def assign(groups: Sequence[str], shares: Mapping[str, float], seed: int) -> list[str]:

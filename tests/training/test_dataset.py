@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 from PIL import Image
 
 from hub_model.errors import UsageError
-from training.dataset import DatasetError, build, features, fingerprint, load
+from training import build_report
+from training.dataset import DatasetError, build, features, fingerprint, load, load_to_push, open_at
+from training.dataset_rows import FOLDS
 from training.sources import Record, pixel_hash
 from training.sources.phantom import phantom_records
 from training.sources.phantom_heads import LABELS
@@ -181,5 +185,150 @@ def test_loading_what_is_no_dataset_is_refused(tmp_path):
 
 def test_columns_are_those_promised():
     assert list(features(["a"])) == [
-        "image", "label", "finding", "group", "sha256", "source", "path", "split"
+        "image", "mask", "label", "finding", "sequence", "group", "sha256", "mask_sha256",
+        "source", "path", "split", "official_split", "fold",
     ]  # fmt: skip
+
+
+def mask(value: int = 255, size: int = 4) -> bytes:
+    pixels = np.zeros((size, size), np.uint8)
+    pixels[:2] = value
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_masks_sequences_and_official_splits_come_back(tmp_path):
+    drawn = record(3, mask=mask(), sequence="FLAIR", official_split="train")
+    report = make([*(record(i) for i in range(12) if i != 3), drawn], tmp_path / "out")
+    whole = [
+        row for part in load(tmp_path / "out").values() for row in part.cast_column("mask", _raw())
+    ]
+    found = {row["path"]: row for row in whole}
+    row = found.pop(drawn.path)
+    assert row["mask"]["bytes"] == drawn.mask
+    assert row["mask"]["path"] == f"{row['sha256'][:12]}_mask.png"
+    assert row["mask_sha256"] == pixel_hash(mask())
+    assert (row["sequence"], row["official_split"]) == ("FLAIR", "train")
+    assert {
+        (r["mask"], r["mask_sha256"], r["sequence"], r["official_split"]) for r in found.values()
+    } == {(None, None, None, None)}
+    assert report.masks == {"drawn": 1}
+    assert report.official == {"train": {"a": 1, "b": 0}}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (mask(size=5), r"\(5, 5\) pixels, its image \(4, 4\)"),
+        (mask(value=7), "other values than 0 and 255"),
+        (mask()[:40], "cannot be read"),
+    ],
+)
+def test_a_mask_that_does_not_fit_its_image_is_refused(tmp_path, given, said):
+    with pytest.raises(DatasetError, match=said):
+        make([record(0, mask=given)], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fingerprint_of_typed_unmasked_rows_is_of_pixels_label_group_and_split_alone(tmp_path):
+    report = make([record(i, sequence="T1") for i in range(12)], tmp_path / "out")
+    lines = [
+        json.dumps([row["sha256"], "a", row["group"], split])
+        for split, part in load(tmp_path / "out").items()
+        for row in part.select_columns(["sha256", "group"])
+    ]
+    assert report.fingerprint == hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("change", [{"mask": mask()}, {"finding": "none"}])
+def test_fingerprint_changes_with_masks_and_with_findings_of_untyped_images(tmp_path, change):
+    given = [record(i, label=None) for i in range(12)]
+    first = make(given, tmp_path / "first")
+    second = make([replace(given[0], **change), *given[1:]], tmp_path / "second")
+    assert first.fingerprint != second.fingerprint
+
+
+def test_shards_change_files_and_nothing_else(phantom, tmp_path):
+    given, report, out = phantom
+    make(given, tmp_path / "many", label_names=LABELS, shard_bytes=100_000)
+    assert len(list((tmp_path / "many").rglob("*.arrow"))) > len(list(out.rglob("*.arrow"))) == 2
+    one, many = load(out)["train"], load(tmp_path / "many")["train"]
+    assert fingerprint(load(tmp_path / "many")) == report.fingerprint
+    assert one["path"][:] == many["path"][:]
+    assert one._fingerprint == many._fingerprint != load(out)["test"]._fingerprint
+
+
+def test_the_report_lies_in_the_folder_and_reads_back_as_it_was(phantom):
+    _, report, out = phantom
+    assert build_report.read(out / "report.json") == report
+    assert load_to_push(out)[1] == report
+
+
+def test_a_report_that_is_missing_or_of_another_form_is_refused(tmp_path):
+    make([record(i) for i in range(12)], tmp_path / "out")
+    path = tmp_path / "out" / "report.json"
+    path.write_text(json.dumps({"scheme": "random"}))
+    with pytest.raises(UsageError, match=r"report\.json of the dataset does not read, scheme"):
+        open_at(str(tmp_path / "out"))
+    path.unlink()
+    with pytest.raises(UsageError, match=r"has no report\.json"):
+        open_at(str(tmp_path / "out"))
+
+
+def test_a_folder_opens_with_its_fingerprint_and_an_altered_one_does_not(tmp_path):
+    report = make([record(i) for i in range(12)], tmp_path / "out")
+    opened = open_at(str(tmp_path / "out"))
+    assert (opened.fingerprint, opened.revision) == (report.fingerprint, None)
+    assert {split: len(part) for split, part in opened.splits.items()} == {
+        split: counts["a"] for split, counts in report.images.items()
+    }
+    relabelled = opened.splits.map(lambda row: {"label": 1 - row["label"]})
+    relabelled.save_to_disk(tmp_path / "altered")
+    (tmp_path / "out" / "report.json").rename(tmp_path / "altered" / "report.json")
+    with pytest.raises(DatasetError, match="was altered"):
+        open_at(str(tmp_path / "altered"))
+
+
+def test_a_fold_never_changes_and_holds_whole_groups(tmp_path):
+    few = [record(i, group=f"g{i % 20}") for i in range(40)]
+    more = [record(i, group=f"h{i}") for i in range(50, 70)]
+    make(few, tmp_path / "few")
+    report = make([*more, *few], tmp_path / "more")
+    folds = {}
+    for name in ("few", "more"):
+        rows = [
+            row
+            for part in load(tmp_path / name).values()
+            for row in part.select_columns(["group", "fold"])
+        ]
+        folds[name] = {row["group"]: row["fold"] for row in rows}
+        assert {(row["group"], row["fold"]) for row in rows} == set(folds[name].items())
+    assert folds["few"].items() <= folds["more"].items()
+    assert set(folds["more"].values()) == set(range(FOLDS))
+    assert sum(sum(counts.values()) for counts in report.folds.values()) == 60
+
+
+def test_groups_on_two_sides_of_the_official_split_are_counted_under_any_scheme(tmp_path):
+    rows = [
+        record(i, group=f"g{i // 2}", official_split=("train", "test")[i % 2]) for i in range(24)
+    ]
+    report = make([*rows, record(60)], tmp_path / "out")
+    assert (report.scheme, report.shared_groups, report.official_shared_groups) == ("group", 0, 12)
+    assert report.official == {"test": {"a": 12, "b": 0}, "train": {"a": 12, "b": 0}}
+
+
+def test_equal_pixels_under_two_groups_are_a_warning_when_they_are_divided(tmp_path):
+    rows = [record(i % 20, group=f"g{i}", path=f"{i}.png") for i in range(40)]
+    report = make(rows, tmp_path / "out")
+    sides = {}
+    for split, part in load(tmp_path / "out").items():
+        for sha in part["sha256"]:
+            sides.setdefault(sha, set()).add(split)
+    assert report.shared_images == sum(len(where) > 1 for where in sides.values()) > 0
+    assert any("link the sources" in sentence for sentence in report.warnings)
+
+
+def test_images_without_a_stated_group_are_counted(tmp_path):
+    report = make([*(record(i) for i in range(12)), record(30, group=None)], tmp_path / "out")
+    assert report.ungrouped == 1

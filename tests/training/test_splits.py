@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_model.errors import UsageError
-from training.splits import LeakError, assert_disjoint, assign, balanced_seed, folds, imbalance
+from training.splits import (
+    LeakError,
+    assert_disjoint,
+    assign,
+    balanced_seed,
+    fold,
+    folds,
+    imbalance,
+)
 
 SHARES = {"train": 0.6, "validation": 0.1, "calibration": 0.1, "threshold": 0.1, "test": 0.1}
 GROUPS = st.lists(st.text(max_size=8), max_size=60)
@@ -36,6 +44,23 @@ def test_shares_come_out_over_many_groups():
     counts = Counter(assign([f"group-{i}" for i in range(20_000)], SHARES, seed=1))
     for name, share in SHARES.items():
         assert counts[name] / 20_000 == pytest.approx(share, abs=0.01)
+
+
+def test_the_folds_are_the_same_in_every_process():
+    assert [fold(f"patient-000{i}", 5, seed=7) for i in range(6)] == [1, 1, 2, 3, 3, 2]
+
+
+@given(group=st.text(max_size=8), k=st.integers(2, 20), seed=st.integers(0, 2**40))
+def test_a_fold_is_one_of_k(group, k, seed):
+    assert 0 <= fold(group, k, seed) < k
+
+
+def test_folds_come_out_even_within_every_split():
+    groups = [f"group-{i}" for i in range(20_000)]
+    pairs = Counter(zip(assign(groups, SHARES, 1), (fold(g, 5, 1) for g in groups), strict=True))
+    for name, share in SHARES.items():
+        for number in range(5):
+            assert pairs[name, number] / 20_000 == pytest.approx(share / 5, abs=0.005)
 
 
 @pytest.mark.parametrize(
