@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-COLUMNS = ("name", "handle@version", "licence", "classes", "present")
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.sources.layout import Source
+
+COLUMNS = ("name", "from", "licence", "stated", "modality", "reader", "classes", "present")
 
 
 def show() -> None:
     """List the sources of images.
 
-    Where each comes from, under which terms, its classes, and whether it is on this machine.
+    Where each comes from, under which terms and who says so, its modality, its reader and its
+    classes, and how much of it is on this machine.
     """
-    from training.sources.fetch import present
     from training.sources.table import SOURCES
 
     rows = [COLUMNS]
@@ -19,10 +24,13 @@ def show() -> None:
         rows.append(
             (
                 source.name,
-                "-" if source.handle is None else f"{source.handle}@{source.version}",
+                source.origin or "-",
                 source.licence,
+                source.licence_stated_where,
+                source.modality,
+                source.layout,
                 ", ".join(sorted(labels)) or "-",
-                "yes" if present(source) else "no",
+                presence(source),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
@@ -30,3 +38,18 @@ def show() -> None:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+
+
+def presence(source: Source) -> str:
+    """What of a source is here: "drawn", "no", its number of files, or "not as the table says"."""
+    from training.sources import SourceError, fetch
+    from training.sources.readers import reader
+
+    if source.layout == "phantom":
+        return "drawn"
+    if not fetch.present(source):
+        return "no"
+    try:
+        return f"{len(reader(source).survey(source, fetch.locate(source)).paths)} files"
+    except SourceError:
+        return "not as the table says"

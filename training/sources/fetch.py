@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hub_model.errors import UsageError
 from training.sources import SourceError
-from training.sources.table import Source
+from training.sources.layout import Source
 
 HOW_TO_FETCH = (
     "set KAGGLE_API_TOKEN to fetch it, KAGGLEHUB_CACHE to a folder that holds it, "
@@ -38,7 +38,8 @@ def locate(source: Source, root: Path | None = None) -> Path:
             )
         return root
     if source.pinned is None:
-        raise UsageError(f"source {source.name} is fetched from nowhere: give its folder")
+        where = "" if source.doi is None else f", after fetching doi:{source.doi} by hand"
+        raise UsageError(f"source {source.name} is fetched from nowhere: give its folder{where}")
     import kagglehub
     from kagglehub import exceptions
     from requests.exceptions import RequestException
