@@ -22,6 +22,7 @@ from hub_model.errors import UsageError
 RECIPES = Path(__file__).parent / "recipes"
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
+SET_ASIDE = "set_aside"  # name of the set of test images whose label is under doubt
 
 
 class RecipeError(UsageError):
@@ -48,6 +49,7 @@ class DataSpec(_Node):
     source: str  # name in the table of sources
     finding_only: tuple[str, ...] = ()  # sources that state the finding but no type; train only
     groups: str | None = None  # CSV with columns path,group, below root; None: by identical pixels
+    review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
     split_seed: Annotated[
@@ -63,7 +65,7 @@ class DataSpec(_Node):
         if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, expected 1")
         names = [spec.name for spec in self.strangers]
-        if taken := {*SPLITS, FINDING_ONLY} & set(names):
+        if taken := {*SPLITS, FINDING_ONLY, SET_ASIDE} & set(names):
             raise ValueError(
                 f"strangers are named {sorted(taken)}, as the run's own sets are: name them after "
                 "what they show"
@@ -88,7 +90,7 @@ class PhaseSpec(_Node):
     lr: Annotated[float, Field(gt=0)]  # peak of the one-cycle schedule
     modules: tuple[str, ...] = ()  # name prefixes that are trained; empty: all
     # Sides of the training images in equal parts of the phase, pixels; empty: as they are prepared.
-    # [160, 160, 224]: two thirds of the epochs at half the cost, then the resolution that is served.
+    # [160, 160, 224]: two thirds of the epochs at half the cost, then the resolution served.
     sizes: tuple[Annotated[int, Field(ge=16)], ...] = ()
 
     def size(self, epoch: int) -> int | None:
