@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -34,10 +35,12 @@ from training import (
     loop,
     losses,
 )
-from training.recipe import FINDING_ONLY, SPLITS, Recipe, StrangerSpec
+from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS, Recipe, StrangerSpec
 from training.scores import Scores, score, together
 from training.sources import Record
+from training.sources.review import Doubt, accepted, doubt, read_review
 from training.sources.stream import find, phantom_records, strangers, stream
+from training.splits import side
 
 LEAKY = "the source's own test images (leaky: their patients are in training too)"
 DISJOINT = "test groups, disjoint from all others"
@@ -112,6 +115,10 @@ def prepare(recipe: Recipe, folder: Path) -> None:
     if recipe.data.finding_only and not _is_prepared(target, FINDING_ONLY):
         found = list(chain.from_iterable(stream(name) for name in recipe.data.finding_only))
         _prepare(recipe, target, FINDING_ONLY, map(_record_row, found), len(found))
+    if recipe.data.review is not None and not _is_prepared(target, SET_ASIDE):
+        doubted = [record for record, _ in set_aside(recipe)]
+        named = ({**_record_row(r), "label": recipe.labels.index(r.label or "")} for r in doubted)
+        _prepare(recipe, target, SET_ASIDE, named, len(doubted))
     for spec in recipe.data.strangers:
         if not _is_prepared(target, spec.name):
             found = strange_records(recipe, spec)
@@ -119,7 +126,31 @@ def prepare(recipe: Recipe, folder: Path) -> None:
 
 
 def records(recipe: Recipe) -> Iterator[Record]:
-    """The images that the recipe learns from and is tested on."""
+    """The images that the recipe learns from and is tested on; none whose label is under doubt."""
+    found = all_records(recipe)
+    if recipe.data.review is None:
+        return found
+    return accepted(found, read_review(recipe.data.review))
+
+
+def set_aside(recipe: Recipe) -> list[tuple[Record, Doubt]]:
+    """The images under doubt that would be test images, each with what speaks against its label."""
+    data = recipe.data
+    if data.review is None:
+        return []
+    review = read_review(data.review)
+    found = []
+    for record in all_records(recipe):
+        why = doubt(record, review)
+        official = record.official_split == "test"
+        group = side(record.group or "", data.shares, data.split_seed) == "test"
+        if why is not None and (official if data.scheme == "official" else group):
+            found.append((record, why))
+    return found
+
+
+def all_records(recipe: Recipe) -> Iterator[Record]:
+    """The images of the recipe's source as it labels them."""
     data = recipe.data
     if data.patients is not None:
         return phantom_records(data.patients, recipe.seed)
@@ -171,6 +202,10 @@ def fit(recipe: Recipe, config: ModelConfig, folder: Path) -> Path:
     metrics = evaluate.evaluate(
         judge, split, splits["test"], guards, strangers, phantom=recipe.phantom
     )
+    if recipe.data.review is not None:
+        aside = _score(ready, folder, SET_ASIDE)
+        metrics.figures.update(evaluate.as_labelled(judge, split, splits["test"], aside, guards))
+        metrics.tables["set_aside"] = _aside_rows(set_aside(recipe))
     metrics = _beside(recipe, metrics)
     built = build_dataset(recipe, folder)
     metrics.tables["splits"] = _split_rows(built)
@@ -206,6 +241,13 @@ def _beside(recipe: Recipe, metrics: MetricsFile) -> MetricsFile:
         name.replace("test.", "official_split.", 1): value for name, value in other.figures.items()
     }
     return metrics.model_copy(update={"figures": {**metrics.figures, **renamed}})
+
+
+def _aside_rows(
+    found: Iterable[tuple[Record, Doubt]],
+) -> list[dict[str, str | int | float | None]]:
+    counts = Counter((record.label, why.value) for record, why in found)
+    return [{"label": label, "why": why, "n_images": n} for (label, why), n in counts.items()]
 
 
 def _split_rows(built: dict[str, Any]) -> list[dict[str, str | int | float | None]]:

@@ -30,6 +30,7 @@ __all__ = [
 
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
+SET_ASIDE = "set_aside"  # name of the set of test images whose label is under doubt
 
 
 class StrangerSpec(Node):
@@ -50,6 +51,7 @@ class DataSpec(Node):
     label_from: Literal["type", "finding"] = "type"
     finding_only: tuple[str, ...] = ()  # sources that state the finding but no type; train only
     groups: str | None = None  # CSV with columns path,group, below root; None: by identical pixels
+    review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
     split_seed: Annotated[
@@ -65,7 +67,7 @@ class DataSpec(Node):
         if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, expected 1")
         names = [spec.name for spec in self.strangers]
-        if taken := {*SPLITS, FINDING_ONLY} & set(names):
+        if taken := {*SPLITS, FINDING_ONLY, SET_ASIDE} & set(names):
             raise ValueError(
                 f"strangers are named {sorted(taken)}, as the run's own sets are: name them after "
                 "what they show"
