@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scripts.options import Folder, Overrides, RecipeName, RepoId, report
 
-if TYPE_CHECKING:
-    from datasets import DatasetDict
-
 app = typer.Typer(help="Build, audit and push datasets.", no_args_is_help=True)
 
 LEAK = 4  # exit code of a strict audit that found an image or a group on two sides
-SHARD_BYTES = 400 * 2**20  # of embedded images; the shard count is stated so that names stay
 
 
 @app.command()
@@ -33,16 +30,20 @@ def build(
     ],
     overrides: Overrides = None,
 ) -> None:
-    """Build a recipe's dataset into FOLDER/dataset.
+    """Build a recipe's dataset into FOLDER/dataset, and its tables into FOLDER/manifests.
 
-    Prints the build's report as JSON.
+    Prints the build's report and that of the tables as JSON.
     """
-    from training import pipeline
+    from training import dataset, manifests, pipeline
     from training import recipe as recipes
 
     found = recipes.load(recipe, overrides or ())
     pipeline.claim(found, out)
-    print(json.dumps(pipeline.build_dataset(found, out), indent=2))
+    built = pipeline.build_dataset(found, out)
+    written = manifests.write(
+        dataset.load(out / "dataset"), out / manifests.FOLDER, manifests.strangers_of(found)
+    )
+    print(json.dumps({**built, "manifests": asdict(written)}, indent=2))
 
 
 @app.command()
@@ -85,6 +86,15 @@ def audit(
 def push(
     folder: Folder,
     repo_id: RepoId,
+    audit: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            exists=True,
+            metavar="FOLDER",
+            help="An audit of this dataset, to put into the card.",
+        ),
+    ] = None,
     public: Annotated[
         bool,
         typer.Option(
@@ -92,32 +102,12 @@ def push(
         ),
     ] = False,
 ) -> None:
-    """Push a built dataset to the Hub.
+    """Push a built dataset to the Hub in one commit, with every way to divide it and a card.
 
     It stays private unless told otherwise. Prints the commit's 40 hex digits.
     """
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from training import dataset_hub
 
-    from hub_model.errors import UsageError
-    from hub_model.hub import HubError
-    from training import dataset
-
-    built = dataset.load(folder)
-    try:
-        commit = built.push_to_hub(
-            repo_id, num_shards=shards(built), private=not public, embed_external_files=True
-        )
-    except HFValidationError as error:
-        raise UsageError(f"{repo_id!r} is not a repository name: write owner/name") from error
-    except HfHubHTTPError as error:
-        said = error.server_message or "without a reason"
-        raise HubError(
-            f"could not push {repo_id}: the Hub answered {error.response.status_code}, {said}"
-        ) from error
-    report(f"{repo_id}@{commit.oid}")
-    print(commit.oid)
-
-
-def shards(built: DatasetDict) -> dict[str, int]:
-    """Files a split, by its bytes; stated, because the library's own guess changes file names."""
-    return {str(split): 1 + int(part.data.nbytes) // SHARD_BYTES for split, part in built.items()}
+    commit = dataset_hub.push(folder, repo_id, public=public, audit=audit)
+    report(f"{repo_id}@{commit}")
+    print(commit)

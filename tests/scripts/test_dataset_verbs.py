@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.audit import Row, audit
+from tests.loopback_api import LoopbackHub
 from tests.scripts.command import Command
 
 ROWS = st.lists(
@@ -53,12 +54,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_building_again_into_the_same_folder_prints_the_same_report(
+def test_building_again_into_the_same_folder_prints_the_same_report_and_writes_the_tables(
     command: Command, built: Path
 ) -> None:
     result = command("dataset", "build", "phantom", "--set", "data.patients=60", "--out", built)
     assert result.code == 0
-    assert json.loads(result.out) == json.loads((built / "dataset.json").read_text())
+    printed = json.loads(result.out)
+    tables = printed.pop("manifests")
+    assert printed == json.loads((built / "dataset.json").read_text())
+    assert tables == json.loads((built / "manifests" / "report.json").read_text())
+    images = sum(sum(counts.values()) for counts in printed["images"].values())
+    lines = (built / "manifests" / "manifest_4class_images.csv").read_text().splitlines()
+    assert tables["rows"]["manifest_4class_images.csv"] == len(lines) - 1 == images
+    assert tables["left_out"]["body in manifest_challenge_non_tumor.csv"]
 
 
 def test_another_recipe_may_not_build_into_the_same_folder(command: Command, built: Path) -> None:
@@ -105,7 +113,16 @@ def test_a_pushed_dataset_is_private_and_can_be_loaded_at_the_printed_revision(
     assert HfApi().dataset_info(repo).private
     again = datasets.load_dataset(repo, revision=result.out.strip(), split="test")
     local = datasets.DatasetDict.load_from_disk(str(built / "dataset"))["test"]
-    assert again["sha256"][:] == local["sha256"][:]
+    assert sorted(again["sha256"]) == sorted(local["sha256"])
+    assert f"{repo}@{result.out.strip()}" in result.err
+
+
+def test_an_audit_without_its_files_is_refused_and_nothing_is_sent(
+    command: Command, built: Path, repo: str, tmp_path: Path, hub: LoopbackHub
+) -> None:
+    result = command("dataset", "push", built / "dataset", repo, "--audit", tmp_path)
+    assert (result.code, result.out, hub.requests) == (2, "", [])
+    assert "has no audit.json" in result.err
 
 
 def test_a_folder_without_a_dataset_is_refused(command: Command, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def locate(source: Source, root: Path | None = None) -> Path:
         raise UsageError(f"source {source.name} is fetched from nowhere: give its folder{where}")
     import kagglehub
     from kagglehub import exceptions
-    from requests.exceptions import RequestException
+    from requests.exceptions import HTTPError, RequestException
 
     refusals = (
         exceptions.CredentialError,
@@ -57,10 +57,22 @@ def locate(source: Source, root: Path | None = None) -> Path:
     try:
         return Path(kagglehub.dataset_download(source.pinned))
     except refusals as error:
+        answer = error.response if isinstance(error, HTTPError) else None
         raise SourceError(
-            f"source {source.name} ({source.pinned}) could not be fetched "
-            f"({type(error).__name__}): {HOW_TO_FETCH}"
+            f"source {source.name} ({source.pinned}) could not be fetched, "
+            f"{_reason(None if answer is None else answer.status_code, error)}: {HOW_TO_FETCH}"
         ) from error
+
+
+def _reason(status: int | None, error: Exception) -> str:
+    """Why the client did not get it, as far as Kaggle's answer says."""
+    if status in (401, 403):
+        return f"Kaggle refused it ({status}), a token is missing or has no right to it"
+    if status == 404:
+        return "Kaggle has no such dataset or version (404)"
+    if status is not None:
+        return f"Kaggle answered {status}"
+    return type(error).__name__
 
 
 def present(source: Source) -> bool:

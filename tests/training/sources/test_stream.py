@@ -6,6 +6,8 @@ import csv
 import logging
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,40 @@ def test_a_source_that_cannot_be_fetched_says_what_to_set(offline):
     assert not present(MASOUD)
     with pytest.raises(SourceError, match=r"KAGGLE_API_TOKEN .* KAGGLEHUB_CACHE"):
         locate(MASOUD)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, r"no such dataset or version .404.: set KAGGLE_API_TOKEN"),
+        (403, "refused it .403., a token is missing"),
+        (500, "Kaggle answered 500"),
+    ],
+)
+def test_what_kaggle_answers_tells_a_wrong_version_from_a_missing_token(
+    offline, monkeypatch, status, message
+):
+    class Kaggle(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_error(status)
+
+        do_GET = do_POST
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Kaggle) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")  # the client's own switch to http
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        try:
+            with pytest.raises(SourceError, match=message):
+                locate(MASOUD)
+        finally:
+            server.shutdown()
 
 
 def test_a_whole_download_in_the_cache_is_found_without_the_network(offline):
