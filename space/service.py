@@ -56,10 +56,9 @@ class Service:
         try:
             with said_without_names():
                 case = _read_and_delete(paths)
-                decision = self._classifier.predict(case)
-                maps = [] if decision.label is None else self._classifier.explain(case)
-                shown = pictures(self._classifier.seen(case), maps)
-                return fragments.result(decision, self.model, case.warnings, shown)
+                found = self._classifier.explain(case)
+                shown = pictures(found.images, found.maps)
+                return fragments.result(found.decision, self.model, case.warnings, shown)
         except NotJudgedError as error:
             return fragments.not_judged(str(error))
 

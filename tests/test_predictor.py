@@ -119,13 +119,14 @@ def test_maps_are_shown_of_an_accepted_type_and_of_nothing_else(classifier, pati
     for case, decision in zip(cases, decisions, strict=True):
         if decision.verdict in seen_verdicts:
             continue
-        maps = seen_verdicts[decision.verdict] = classifier.explain(case)
+        found = seen_verdicts[decision.verdict] = classifier.explain(case)
+        assert found.decision.to_dict() == classifier.predict(case).to_dict()
+        assert len(found.images) == len(case.slices)
         if decision.verdict is not Verdict.ACCEPT:
-            assert maps == []
+            assert found.maps == ()
             continue
-        assert [one.index for one in maps] == [r.index for r in decision.slices if r.valid]
-        assert np.array_equal(maps[0].image, classifier.seen(case)[maps[0].index])
-        assert maps[0].activation.shape == (size, size)
+        assert [one.index for one in found.maps] == [r.index for r in decision.slices if r.valid]
+        assert found.maps[0].activation.shape == (size, size)
     assert len(seen_verdicts) >= 2
 
 
@@ -166,7 +167,7 @@ def upload(request, tmp_path_factory):
 
 def test_training_and_serving_prepare_the_same_bytes(classifier, upload, tmp_path):
     sent, files = upload
-    shown = classifier.seen(read_case(sent))
+    shown = classifier.explain(read_case(sent)).images
     spec = classifier.bundle.config.neuroguard.preprocess
     rows = [
         {"image": file.read_bytes(), "label": 0, "finding": None, "group": "g"} for file in files
@@ -184,7 +185,7 @@ def test_one_head_looks_the_same_in_every_kind_of_volume(classifier, tmp_path):
     write_zip(head, tmp_path / "a.zip", n_slices=SLICES)
     write_nifti(head, tmp_path / "a.nii.gz", n_slices=SLICES)
     series, packed, volume = (
-        np.array(classifier.seen(read_case(tmp_path / name)), int)
+        np.array(classifier.explain(read_case(tmp_path / name)).images, int)
         for name in ("series", "a.zip", "a.nii.gz")
     )
     assert np.array_equal(packed, series)
@@ -218,7 +219,7 @@ def test_timm_loads_the_same_network_from_the_same_revision(classifier, publishe
     repo_id, commit = published
     network = timm.create_model(f"hf-hub:{repo_id}@{commit}", pretrained=True).eval()
     pieces = [case for _, case in patients[:8]]
-    shown = np.array([classifier.seen(case)[0] for case in pieces])
+    shown = np.array([classifier.explain(case).images[0] for case in pieces])
     spec = classifier.bundle.config.neuroguard.preprocess
     with torch.inference_mode():
         found = network(torch.from_numpy(normalise(shown, spec))).numpy()
