@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import subprocess
 import sys
@@ -55,6 +56,25 @@ def test_a_lossy_codec_gives_what_gdcm_gives(name):
     decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
     expected, _ = decoder.as_array(dataset, decoding_plugin="gdcm")
     np.testing.assert_array_equal(read_bytes(pydicom_file(name)).slices[0].pixels, expected)
+
+
+# 32 x 32 grey values 64 * row + 3 * column, encoded without loss by OpenJPH 0.26.3.
+HIGH_THROUGHPUT = (
+    "/0//UQApQAAAAAAgAAAAIAAAAAAAAAAAAAAAIAAAACAAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUE"
+    "BEAB/1wAEyCIkJCQkJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAALEAAf+TwAAm"
+    "NfsFB3QAwAASwAATAOwAh3QAIvkDB3QAwAATQAATgNb+AAJ0AJCE5ACjVADAABPAABVgqqqgp8J1AEYaMWLkwEIB"
+    "7LYAwAAVcAAFpiRJkufAp6enQngAHj08PDw8PDz+/Yxge/Yxgey6AMAALQgABb4AAAAA+f8p6enp6enp4nwAft/3"
+    "fd/3fd/3fd/3/3hgQge/YQge/YQge/YQgeyzAf/Z"
+)
+
+
+def test_high_throughput_jpeg_2000_gives_the_values_that_were_encoded():
+    expected = np.add.outer(np.arange(32) * 64, np.arange(32) * 3).astype(np.uint16)
+    frames = encapsulate([base64.b64decode(HIGH_THROUGHPUT)])
+    data = dicom(expected, syntax=HTJ2KLossless, PixelData=frames)
+    np.testing.assert_array_equal(
+        read_bytes(data).slices[0].pixels, read_bytes(dicom(expected)).slices[0].pixels
+    )
 
 
 def test_jpeg_lossless_in_colour_equals_the_uncompressed_picture():
