@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import datasets
 from tqdm import tqdm
@@ -45,7 +45,6 @@ def build(
     seed: int,
     out: Path,
     scheme: Scheme = "group",
-    label_from: Literal["type", "finding"] = "type",
     warnings: Sequence[str] = (),
     origins: Mapping[str, str] = MappingProxyType({}),
     progress: bool = True,
@@ -65,7 +64,6 @@ def build(
         seed: of the division into splits and folds.
         out: folder to write; must not exist, and appears when it is whole.
         scheme: see `BuildReport`.
-        label_from: "finding" makes the findings the classes, for sources that state no type.
         warnings: sentences to carry into the report, e.g. those of a reader's survey.
         origins: see `BuildReport`.
         progress: show a bar with the images of each split so far.
@@ -88,7 +86,7 @@ def build(
         )
     if out.exists():
         raise UsageError("the dataset folder exists already: remove it or choose another")
-    plan = Plan(tuple(label_names), label_from, dict(shares), seed, scheme)
+    plan = Plan(tuple(label_names), dict(shares), seed, scheme)
     ledger = Ledger()
     with workshop(out) as folder, _quiet():
         bar = tqdm(desc="building", unit="image", total=total, disable=not progress)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import datasets
 import numpy as np
@@ -118,14 +118,13 @@ class Plan:
     """How a dataset is divided and labelled; see `dataset.build`."""
 
     label_names: tuple[str, ...]
-    label_from: Literal["type", "finding"]
     shares: Mapping[str, float]
     seed: int
     scheme: Scheme
 
     def label(self, record: Record) -> str | None:
         """Name of the class, or None where the source does not say it."""
-        label = record.label if self.label_from == "type" else record.finding
+        label = record.label
         if label is not None and label not in self.label_names:
             raise DatasetError(
                 f"an image of source {record.source} is labelled {label!r}, the labels are "

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -150,12 +150,14 @@ def set_aside(recipe: Recipe) -> list[tuple[Record, Doubt]]:
 
 
 def all_records(recipe: Recipe) -> Iterator[Record]:
-    """The images of the recipe's source as it labels them."""
+    """The images of the recipe's source as it labels them, with the recipe's classes."""
     data = recipe.data
     if data.patients is not None:
-        return phantom_records(data.patients, recipe.seed)
-    groups = None if data.groups is None else Path(data.root) / data.groups
-    return stream(data.source, groups=groups)
+        found = phantom_records(data.patients, recipe.seed)
+    else:
+        groups = None if data.groups is None else Path(data.root) / data.groups
+        found = stream(data.source, groups=groups)
+    return (replace(one, label=recipe.class_of(one.label, one.finding)) for one in found)
 
 
 def strange_records(recipe: Recipe, spec: StrangerSpec) -> list[Record]:

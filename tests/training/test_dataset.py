@@ -125,8 +125,6 @@ def test_an_unknown_type_is_minus_one_and_a_finding_can_be_the_label(tmp_path):
     untyped = [record(i, label=None) for i in range(12)]
     make(untyped, tmp_path / "types")
     assert set(load(tmp_path / "types")["train"]["label"]) == {-1}
-    make(untyped, tmp_path / "findings", label_from="finding", label_names=["none", "tumor"])
-    assert set(load(tmp_path / "findings")["train"]["label"]) == {1}
 
 
 def test_a_label_nobody_named_is_refused_and_nothing_is_left_behind(tmp_path):

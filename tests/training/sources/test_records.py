@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,10 +39,10 @@ def test_a_torn_file_reaches_the_build_which_lists_it(tmp_path):
     put(tmp_path / "in" / "yes" / "torn.png", png(5)[:40])
     put(tmp_path / "in" / "yes" / "whole.png", png(5))
     put(tmp_path / "in" / "no" / "whole.png", png(6))
+    found = stream("br35h_halves", folder=tmp_path / "in")
     report = build(
-        stream("br35h_halves", folder=tmp_path / "in"),
+        (replace(record, label=record.finding) for record in found),
         label_names=["none", "tumor"],
-        label_from="finding",
         shares={"train": 1.0},
         seed=0,
         out=tmp_path / "built",
