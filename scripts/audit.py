@@ -1,98 +1,107 @@
-"""What a built dataset holds, and what stands on two of its sides. Counts, no pixels."""
+"""`neuroguard dataset audit`: what is wrong with a dataset, as JSON, Markdown and a page."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scripts.options import report as say
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict
+    from training.audit.model import Report, Severity
 
-UNSTATED = ""  # label name of images whose type is not known
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the audit looks at of one image; label `""` where the type is not known."""
-
-    split: str
-    label: str
-    group: str
-    sha256: str
+REACHED = 4  # exit code where a finding is as severe as --fail-on says
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What was counted.
+class FailOn(StrEnum):
+    """The severity from which on the command ends with `REACHED`."""
 
-    Args:
-        images: split to label to number of images.
-        groups: split to label to number of groups with such an image.
-        duplicates: pixel hashes that stand in several splits, each with those splits.
-        straddling: groups that stand in several splits, each with those splits.
-        two_labels: pixel hashes that carry several labels, each with those labels.
+    ERROR = "error"
+    WARNING = "warning"
+    NEVER = "never"
+
+
+def audit_dataset(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER|OWNER/NAME@REVISION|FILE",
+            show_default=False,
+            help="A built dataset, one on the Hub, or an audit.json to render again.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            metavar="FOLDER",
+            help="Write audit.json, audit.md, audit.html and pictures here, not JSON to stdout. "
+            "audit.html shows images of the dataset.",
+        ),
+    ] = None,
+    document: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE.md",
+            help="Write Markdown with plots and its JSON here; no image of the dataset is in it.",
+        ),
+    ] = None,
+    accuracy: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="metrics.json with figures on the source's own split and on groups not met.",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Severity of a finding from which on the exit code is 4.")
+    ] = FailOn.ERROR,
+) -> None:
+    """Say what is wrong with a dataset.
+
+    Copies within and across splits and sources, patients on two sides, labels that contradict each
+    other, shortcuts past the anatomy, broken files. Prints the report as JSON unless told where to
+    write it.
     """
+    from training.audit import documents
+    from training.audit.examine import examine
 
-    images: dict[str, dict[str, int]]
-    groups: dict[str, dict[str, int]]
-    duplicates: dict[str, list[str]]
-    straddling: dict[str, list[str]]
-    two_labels: dict[str, list[str]]
+    gallery = ""
+    if Path(dataset).is_file():
+        found = documents.read(Path(dataset))
+    else:
+        from training.audit import page, survey
+        from training.audit.rows import images_of
 
-    @property
-    def leaks(self) -> bool:
-        """True when an image or a group stands on two sides."""
-        return bool(self.duplicates or self.straddling)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The audit as plain JSON types, with the verdict."""
-        return {"leaks": self.leaks, **asdict(self)}
-
-
-def audit(rows: Iterable[Row]) -> Audit:
-    """Count the rows.
-
-    Args:
-        rows: one an image, of all splits, in any order.
-
-    Example:
-        >>> audit([Row("train", "a", "g", "1"), Row("test", "a", "g", "2")]).straddling
-        {'g': ['test', 'train']}
-    """
-    images: dict[str, Counter[str]] = defaultdict(Counter)
-    members: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    splits_of_image: dict[str, set[str]] = defaultdict(set)
-    splits_of_group: dict[str, set[str]] = defaultdict(set)
-    labels_of_image: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        images[row.split][row.label] += 1
-        members[row.split][row.label].add(row.group)
-        splits_of_image[row.sha256].add(row.split)
-        splits_of_group[row.group].add(row.split)
-        labels_of_image[row.sha256].add(row.label)
-    return Audit(
-        images={split: dict(sorted(counts.items())) for split, counts in images.items()},
-        groups={
-            split: {label: len(names) for label, names in sorted(by_label.items())}
-            for split, by_label in members.items()
-        },
-        duplicates=_several(splits_of_image),
-        straddling=_several(splits_of_group),
-        two_labels=_several(labels_of_image),
-    )
+        splits, built = survey.open_dataset(dataset)
+        evidence = survey.survey(splits, built)
+        found = examine(evidence)
+        if out is not None:
+            gallery = page.pairs(evidence, images_of(splits))
+    if accuracy is not None:
+        found = documents.with_accuracy(found, accuracy)
+    if document is not None:
+        documents.document(found, document)
+    if out is not None:
+        documents.folder(found, out, gallery)
+    if document is None and out is None:
+        print(documents.text(found), end="")
+    for finding in found.findings:
+        say(f"{finding.severity}: {finding.found}")
+    if fails(found, fail_on):
+        say(f"error: the audit found something of severity {found.worst}, see --fail-on")
+        raise typer.Exit(REACHED)
 
 
-def rows_of(dataset: DatasetDict) -> Iterable[Row]:
-    """One row an image of a built dataset, without decoding any."""
-    for split, part in dataset.items():
-        names = part.features["label"].names
-        columns = part.select_columns(["label", "group", "sha256"]).with_format("arrow")
-        table = columns[:].to_pydict()
-        for label, group, sha in zip(table["label"], table["group"], table["sha256"], strict=True):
-            yield Row(str(split), UNSTATED if label < 0 else names[label], group, sha)
-
-
-def _several(found: Mapping[str, set[str]]) -> dict[str, list[str]]:
-    return {key: sorted(places) for key, places in sorted(found.items()) if len(places) > 1}
+def fails(found: Report, fail_on: FailOn) -> bool:
+    """Whether a finding is as severe as that, or more."""
+    worst: Severity | None = found.worst
+    if worst is None or fail_on is FailOn.NEVER:
+        return False
+    return worst.rank >= type(worst)(fail_on).rank

@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
+from scripts.audit import audit_dataset
 from scripts.options import Folder, Overrides, RecipeName, RepoId, report
 
 app = typer.Typer(help="Build, audit and push datasets.", no_args_is_help=True)
-
-LEAK = 4  # exit code of a strict audit that found an image or a group on two sides
 
 
 @app.command()
@@ -46,40 +45,7 @@ def build(
     print(json.dumps({**built, "manifests": asdict(written)}, indent=2))
 
 
-@app.command()
-def audit(
-    folder: Folder,
-    out: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, metavar="FILE", help="Write the JSON here, not to stdout."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 4 when an image or group leaks.")
-    ] = False,
-) -> None:
-    """Count a dataset and list what leaks.
-
-    Prints JSON: images and groups by split and label, pixel-identical images in several splits,
-    groups in several splits, images with two labels.
-    """
-    from scripts.audit import audit as audited
-    from scripts.audit import rows_of
-    from training import dataset
-
-    found = audited(rows_of(dataset.load(folder)))
-    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    if out is None:
-        print(text, end="")
-    else:
-        out.write_text(text)
-    report(
-        f"{sum(sum(counts.values()) for counts in found.images.values())} images, "
-        f"{len(found.duplicates)} pixel-identical across splits, {len(found.straddling)} groups on "
-        f"two sides, {len(found.two_labels)} images with two labels"
-    )
-    if strict and found.leaks:
-        report("error: the dataset leaks between its splits")
-        raise typer.Exit(LEAK)
+app.command("audit")(audit_dataset)
 
 
 @app.command()

@@ -122,13 +122,13 @@ def sources() -> str:
             source.name,
             source.title,
             source.modality,
-            f"`{source.pinned}`" if source.pinned else NOTHING,
+            f"`{source.origin}`" if source.origin else NOTHING,
             source.licence,
             source.licence_stated_where,
         )
         for source in SOURCES.values()
     ]
-    heads = ("source", "what it is", "modality", "pinned at Kaggle", "licence", "as stated")
+    heads = ("source", "what it is", "modality", "pinned", "licence", "as stated")
     issues = [
         f"- {source.name}: {issue}" for source in SOURCES.values() for issue in source.known_issues
     ]
