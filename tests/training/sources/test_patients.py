@@ -124,6 +124,13 @@ class TestReal:
 
     pytestmark = needs_real
 
+    def test_the_map_gives_every_image_the_group_that_the_file_of_groups_gives(self):
+        shipped = read(NAME)
+        with (REAL / "masoudnickparvar_groups.csv").open(newline="") as lines:
+            stated = {row["path"]: row["group"] for row in csv.DictReader(lines)}
+        mapped = {path: shipped.of(pixels) for path, pixels in shipped.by_path.items()}
+        assert {path: known and known.group for path, known in mapped.items()} == stated
+
     def test_the_four_slices_of_two_labels_are_found(self, monkeypatch):
         monkeypatch.setenv("KAGGLEHUB_CACHE", str(REAL / "kaggle"))
         shipped = read(NAME)
