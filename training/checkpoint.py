@@ -6,14 +6,12 @@ one rename and no moment at which half of it is new.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -21,12 +19,9 @@ from torch import Tensor
 
 from hub_model.errors import NeuroguardError
 from training.history import Epoch
-from training.inputs import Inputs
 from training.learner import Learner
-from training.recipe import Recipe
 
 NAME = "checkpoint.safetensors"
-SHAPING = ("labels", "finding", "preprocess", "model", "train", "seed")  # of a recipe's keys
 
 
 class CheckpointError(NeuroguardError):
@@ -72,31 +67,13 @@ class Checkpoint:
         learner.schedule.restore(self.numbers["schedule"])
 
 
-def identity(recipe: Recipe, learner: Learner, data: Inputs, validation: Inputs) -> dict[str, str]:
-    """Digests of all that shapes a training: a checkpoint of others is none of this one.
-
-    Args:
-        recipe: as given to the training.
-        learner: before its first step.
-        data: what is learnt from.
-        validation: what chooses the epoch.
-    """
-    tree = {key: recipe.published[key] for key in SHAPING}
-    return {
-        "recipe": hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest(),
-        "first weights": _digest_tensors(learner.network.state_dict()),
-        "training images": _digest_inputs(data),
-        "validation images": _digest_inputs(validation),
-    }
-
-
 @dataclass(frozen=True)
 class Store:
     """The folder of one training's checkpoint.
 
     Args:
         folder: is made if need be.
-        belongs: from `identity`.
+        belongs: digests of all that shapes the training, see `digests`.
     """
 
     folder: Path
@@ -183,18 +160,3 @@ def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
     if value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
-def _digest_tensors(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(tensors.items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.detach().contiguous().numpy().data)
-    return digest.hexdigest()
-
-
-def _digest_inputs(data: Inputs) -> str:
-    digest = hashlib.sha256(f"{data.images.shape}\n".encode())
-    for column in (data.images, data.labels, data.present):
-        digest.update(np.ascontiguousarray(column).data)
-    return digest.hexdigest()

@@ -54,6 +54,17 @@ class Inputs:
         """`(N,)` rows that quality would let pass."""
         return np.array([not why for why in self.quality], bool)
 
+    def rows(self, wanted: NDArray[np.bool_] | NDArray[np.int64]) -> Inputs:
+        """The same for some of the rows, their images copied into memory."""
+        index = np.arange(len(self))[wanted]
+        return Inputs(
+            np.asarray(self.images[index]),
+            self.labels[index],
+            self.present[index],
+            self.groups[index],
+            tuple(self.quality[i] for i in index),
+        )
+
 
 def slice_of(data: bytes) -> Slice:
     """The one slice in an encoded image: what serving would make of the same bytes."""

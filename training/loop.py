@@ -21,8 +21,8 @@ from hub_model import calibration, engine
 from hub_model.contract import ModelConfig
 from hub_model.errors import NeuroguardError
 from hub_model.network import build
-from training import history
-from training.checkpoint import Store, identity
+from training import digests, history
+from training.checkpoint import Store
 from training.history import Epoch
 from training.inputs import Inputs
 from training.learner import Learner
@@ -82,7 +82,13 @@ def train(
     learner = Learner(recipe, config, data)
     store = None
     if checkpoints is not None:
-        store = Store(checkpoints, identity(recipe, learner, data, validation))
+        belongs = {
+            "recipe": digests.of_recipe(recipe),
+            "first weights": digests.of_tensors(learner.network.state_dict()),
+            "training images": digests.of_inputs(data),
+            "validation images": digests.of_inputs(validation),
+        }
+        store = Store(checkpoints, belongs)
     saved = None if store is None else store.read()
     best, past = ({}, []) if saved is None else (saved.best, list(saved.history))
     if saved is not None:
