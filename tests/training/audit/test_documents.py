@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -14,6 +15,7 @@ from training.audit import documents, plots
 from training.audit.markdown import ALT, NOT_MEASURED, render
 from training.audit.page import page
 
+DOCS = Path(__file__).parents[3] / "docs"
 PICTURES = {"leaks", "classes", "sizes", "shortcuts"}
 
 
@@ -192,3 +194,14 @@ def test_a_dataset_without_leaks_or_shortcuts_still_has_a_whole_document(report,
     assert text.count("Nothing was found.") == 5
     assert "no training side" in text
     assert len(list((tmp_path / "images").iterdir())) == 2
+
+
+@pytest.mark.parametrize("stored", sorted(DOCS.glob("audit_*.json")), ids=lambda path: path.stem)
+def test_an_audit_in_docs_says_what_its_json_says_and_shows_no_image_of_the_set(stored, tmp_path):
+    again = tmp_path / f"{stored.stem}.md"
+    documents.document(documents.read(stored), again)
+    assert stored.with_suffix(".md").read_text() == again.read_text()
+    for place in re.findall(r"\]\((.*?)\)", again.read_text()):
+        picture = (DOCS / place).read_text()
+        assert "<image" not in picture
+        assert len(picture) < 200_000
