@@ -240,7 +240,9 @@ def _beside(recipe: Recipe, metrics: MetricsFile) -> MetricsFile:
         raise UsageError("beside: the run has no bundle yet; run it first, or leave the key out")
     other = MetricsFile.model_validate_json(path.read_bytes())
     renamed = {
-        name.replace("test.", "official_split.", 1): value for name, value in other.figures.items()
+        name.replace("test.", "official_split.", 1): value
+        for name, value in other.figures.items()
+        if name.startswith("test.")
     }
     return metrics.model_copy(update={"figures": {**metrics.figures, **renamed}})
 
