@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from training.linkage.detail import (
     COARSE,
@@ -29,6 +30,7 @@ _RIDGE = 1e-3  # share of the mean curvature added to each parameter's
 _SCALES = (0.55, 1.8)  # no crop of interest leads further
 _SHIFT = 0.35  # of a side
 _LEAST_OVERLAP = 0.4  # of the new thumb
+_SOFT = 1.0  # pixels; a tenth of the neighbours that look like copies without it are left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +39,10 @@ class Aligned:
 
     Args:
         fit: `(C, 4)` scale and shift down, scale and shift across, as `Candidates.start`.
-        score: `(C,)` correlation of fine local contrast where both thumbs have pixels, 0-1; 0 where
+        score: `(C,)` correlation of local contrast where both thumbs have pixels, 0-1; 0 where
             they hardly overlap.
-        change: `(C,)` mean distance of grey values there, 0-255.
+        change: `(C,)` mean distance of the grey values there, 0-255, each image's sorted first, so
+            that it tells a change of contrast and not of place.
     """
 
     fit: Doubles
@@ -63,10 +66,9 @@ def align(new: NDArray[np.uint8], known: NDArray[np.uint8], start: Doubles) -> A
     side = new.shape[1]
     laid, inside = _laid(known.astype(np.float32), fit, side, 1)
     overlap = inside.mean(axis=(1, 2))
-    change = np.abs(np.where(inside, laid - new, 0)).mean(axis=(1, 2)) / np.maximum(overlap, 1e-6)
     laid = np.where(inside, laid, new)  # outside, the new thumb stands in for the missing pixels
-    both = local_contrast(laid, FINE, FINE_FLOOR), local_contrast(new, FINE, FINE_FLOOR)
-    score = np.where(overlap < _LEAST_OVERLAP, 0, _correlation(*both, inside))
+    change = np.abs(_sorted(laid) - _sorted(new)).sum(axis=1) / np.maximum(1, inside.sum((1, 2)))
+    score = np.where(overlap < _LEAST_OVERLAP, 0, _correlation(_fine(laid), _fine(new), inside))
     return Aligned(fit, np.clip(score, 0, 1), change.astype(np.float64))
 
 
@@ -118,6 +120,18 @@ def _reading(scale: Doubles, shift: Doubles, side: int) -> tuple[Stack, NDArray[
     weights /= np.maximum(weights.sum(axis=2, keepdims=True), 0.5)
     weights *= inside[:, :, None]
     return weights, inside
+
+
+def _fine(images: NDArray[np.uint8] | Stack) -> Stack:
+    """Local contrast without what compression and small sizes take away."""
+    soft = gaussian_filter(images.astype(np.float32), (0, _SOFT, _SOFT))
+    return local_contrast(soft, FINE, FINE_FLOOR)
+
+
+def _sorted(images: NDArray[np.uint8] | Stack) -> Stack:
+    """`(C, side * side)` grey values in ascending order."""
+    flat = images.reshape(len(images), images.shape[1] * images.shape[2])
+    return np.sort(flat.astype(np.float32), axis=1)
 
 
 def _halved(images: Stack) -> Stack:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.linkage import symmetry
 from training.linkage.match import Matches, match_between, match_within
 from training.linkage.prints import Prints
 
-SAME_SLICE = 0.82  # score from which two images show one slice
-NEIGHBOUR = 0.76  # score from which they show one head
+SAME_SLICE = 0.925  # score from which two images show one slice
+NEIGHBOURS = ((0.84, 0.03), (0.76, 0.01))  # score, and by how much the place may differ, in shares
 _CROP = 0.03  # share of a side that has to be missing to be called cropped
 _RESIZE = 0.03  # by how much pixels differ in size to be called resized
 _CONTRAST = 6.0  # grey values
@@ -24,7 +25,7 @@ class Link:
     Args:
         first: number of the new image; of the earlier one where both are of one set.
         second: number of its partner.
-        score: correlation of fine local contrast, 0-1.
+        score: correlation of local contrast, 0-1.
         transform: what was done to `second` to make `first`: a name of `symmetry.NAMES`, then what
             else there is of crop, extend, resize and contrast, joined by "+".
         same_slice: both show one slice; otherwise slices of one head.
@@ -64,13 +65,32 @@ def links(matches: Matches, new: Prints, known: Prints) -> list[Link]:
         new: the prints it was made from.
         known: the prints it was made from.
     """
-    strong = matches.take(matches.score >= NEIGHBOUR)
+    strong = matches.take(same_head(matches))
+    return described(strong, new, known)
+
+
+def described(matches: Matches, new: Prints, known: Prints) -> list[Link]:
+    """Every pair as a link, however weak its evidence is; for the arguments see `links`."""
+    names = transforms(matches, new, known)
     return [
         Link(int(first), int(second), float(score), name, bool(score >= SAME_SLICE))
         for first, second, score, name in zip(
-            strong.new, strong.known, strong.score, transforms(strong, new, known), strict=True
+            matches.new, matches.known, matches.score, names, strict=True
         )
     ]
+
+
+def same_head(matches: Matches) -> NDArray[np.bool_]:
+    """Pairs that show one slice or neighbouring slices of one head, `(C,)`.
+
+    Neighbours lie in the same place of their images, as heads of two people hardly do: the more
+    exactly they lie there, the less likeness is asked for.
+    """
+    scale, shift = matches.place[:, 0::2], matches.place[:, 1::2]
+    moved = np.maximum(np.abs(scale - 1), np.abs(shift + (scale - 1) / 2)).max(axis=1)
+    near = [(matches.score >= score) & (moved < away) for score, away in NEIGHBOURS]
+    found: NDArray[np.bool_] = np.logical_or.reduce([matches.score >= SAME_SLICE, *near])
+    return found
 
 
 def transforms(matches: Matches, new: Prints, known: Prints) -> list[str]:

@@ -17,7 +17,7 @@ from training.linkage.search import Candidates, candidates, index, once
 from training.linkage.ties import tied
 
 _BLOCK = 256  # pairs aligned at once
-_SURE = 0.9  # score from which nobody has to look for a better partner
+_SURE = 0.96  # score from which nobody has to look for a better partner
 _MANY = 4  # copies that may crowd out others from the candidates of an image
 
 Doubles = NDArray[np.float64]
@@ -34,8 +34,8 @@ class Matches:
         place: `(C, 4)` scale and shift down, scale and shift across: a point of the new image,
             times scale, plus shift, is where it lies in the turned known image; both as shares of
             the whole image, 0-1 from its top left corner.
-        score: `(C,)` correlation of fine local contrast, 0-1.
-        change: `(C,)` mean distance of grey values, 0-255, where both have pixels.
+        score: `(C,)` correlation of local contrast, 0-1.
+        change: `(C,)` see `Aligned.change`.
     """
 
     new: Indices
@@ -100,20 +100,10 @@ def _as_it_is(prints: Prints) -> Prints:
     return prints
 
 
-def partners(matches: Matches, count: int) -> Indices:
-    """The pair of the highest score of each new image; -1 where it has none.
-
-    Args:
-        matches: see `match_within` and `match_between`.
-        count: number of new images.
-
-    Returns:
-        `(count,)` places in `matches`.
-    """
-    best = np.full(count, -1, np.int64)
-    order = np.argsort(matches.score, kind="stable")
-    best[matches.new[order]] = order  # the last one written is the best
-    return best
+def partners(matches: Matches) -> Indices:
+    """Places in `matches` of the highest score of each new image that has a pair at all."""
+    order = np.lexsort((-matches.score, matches.new))
+    return order[np.unique(matches.new[order], return_index=True)[1]]
 
 
 def _scored(found: Candidates, new: Prints, known: Prints | None = None) -> Matches:
