@@ -11,6 +11,7 @@ import typer
 
 from scripts.audit import audit_dataset
 from scripts.options import Folder, Overrides, RecipeName, RepoId, report
+from scripts.overlap import overlap
 
 app = typer.Typer(help="Build, audit and push datasets.", no_args_is_help=True)
 
@@ -46,6 +47,7 @@ def build(
 
 
 app.command("audit")(audit_dataset)
+app.command("overlap")(overlap)
 
 
 @app.command()
