@@ -50,7 +50,9 @@ class DataSpec(Node):
     # What makes an image's class: the type its source states, or whether it shows the finding.
     label_from: Literal["type", "finding"] = "type"
     finding_only: tuple[str, ...] = ()  # sources that state the finding but no type; train only
-    groups: str | None = None  # CSV with columns path,group, below root; None: by identical pixels
+    # CSV with the columns path and group, below root; None: the patients that the source or the map
+    # shipped for it states, or else identical pixels.
+    groups: str | None = None
     review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split

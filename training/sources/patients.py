@@ -2,7 +2,10 @@
 
 masoudnickparvar states no patients, but most of its images are slices of Cheng's published set,
 which does. The map holds a hash of every image's pixels, so that who has the images gets the
-patients without Cheng's files, whatever the images are called and however they are encoded.
+patients without Cheng's files, whatever the images are called and however they are encoded. Where
+no patient is known, images that show one slice (turned, mirrored, cropped, in other contrast; see
+`training.linkage`) are one group, called as the one that a review names, or else as the one that
+has the most images.
 """
 
 from __future__ import annotations

@@ -124,12 +124,17 @@ class TestReal:
 
     pytestmark = needs_real
 
-    def test_the_map_gives_every_image_the_group_that_the_file_of_groups_gives(self):
+    def test_the_map_joins_groups_of_the_given_file_and_divides_none(self):
         shipped = read(NAME)
         with (REAL / "masoudnickparvar_groups.csv").open(newline="") as lines:
-            stated = {row["path"]: row["group"] for row in csv.DictReader(lines)}
-        mapped = {path: shipped.of(pixels) for path, pixels in shipped.by_path.items()}
-        assert {path: known and known.group for path, known in mapped.items()} == stated
+            given = {row["path"]: row["group"] for row in csv.DictReader(lines)}
+        mapped = {path: shipped.by_pixels[pixels].group for path, pixels in shipped.by_path.items()}
+        assert mapped.keys() == given.keys()
+        becomes = {(group, mapped[path]) for path, group in given.items()}
+        assert len(becomes) == len(set(given.values())) == 656
+        assert len(set(mapped.values())) == 580
+        changed = {old for old, new in becomes if old != new}
+        assert not [old for old in changed if old.startswith("cheng")]  # patients stay apart
 
     def test_the_four_slices_of_two_labels_are_found(self, monkeypatch):
         monkeypatch.setenv("KAGGLEHUB_CACHE", str(REAL / "kaggle"))
