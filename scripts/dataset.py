@@ -34,8 +34,9 @@ def build(
 
     Prints the build's report and that of the tables as JSON.
     """
-    from training import dataset, manifests, pipeline
+    from training import dataset, pipeline
     from training import recipe as recipes
+    from training.dataset import manifests
 
     found = recipes.load(recipe, overrides or ())
     pipeline.claim(found, out)
@@ -74,8 +75,8 @@ def push(
 
     It stays private unless told otherwise. Prints the commit's 40 hex digits.
     """
-    from training import dataset_hub
+    from training.dataset import hub
 
-    commit = dataset_hub.push(folder, repo_id, public=public, audit=audit)
+    commit = hub.push(folder, repo_id, public=public, audit=audit)
     report(f"{repo_id}@{commit}")
     print(commit)

@@ -21,7 +21,7 @@ def show(recipe: RecipeName, overrides: Overrides = None) -> None:
     Its hash goes to stderr.
     """
     from training import recipe as recipes
-    from training import recipe_show
+    from training.recipe import show as recipe_show
 
     found = recipes.effective(recipe, overrides or ())
     print(recipe_show.text(found), end="")
@@ -33,6 +33,6 @@ def schema() -> None:
     """Print the JSON Schema of recipes, as editors take it."""
     import json
 
-    from training.recipe_schema import schema as written
+    from training.recipe.schema import schema as written
 
     print(json.dumps(written(), indent=2))

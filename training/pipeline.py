@@ -24,23 +24,14 @@ from hub_model.contract import MetricsFile, ModelConfig
 from hub_model.engine import Engine
 from hub_model.errors import UsageError
 from hub_model.network import build
-from training import (
-    dataset,
-    evaluate,
-    export,
-    fit_guard,
-    fit_policy,
-    fit_temperature,
-    inputs,
-    loop,
-    losses,
-)
+from training import dataset, evaluate, export, fit_guard, fit_policy, fit_temperature, inputs
+from training.dataset.splits import side
+from training.learning import loop
 from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS, Recipe, StrangerSpec
 from training.scores import Scores, score, together
-from training.sources import Record
+from training.sources import UNKNOWN, Record
 from training.sources.review import Doubt, accepted, doubt, read_review
 from training.sources.stream import find, phantom_records, strangers, stream
-from training.splits import side
 
 LEAKY = "the source's own test images (leaky: their patients are in training too)"
 DISJOINT = "test groups, disjoint from all others"
@@ -285,7 +276,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 def _record_row(record: Record) -> dict[str, Any]:
     return {
         "image": record.image,
-        "label": losses.UNKNOWN,
+        "label": UNKNOWN,
         "finding": record.finding,
         "group": record.group or record.path,
     }

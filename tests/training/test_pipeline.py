@@ -32,7 +32,7 @@ def run(phantom_run, tmp_path):
 
 def test_a_second_run_keeps_data_and_weights_and_writes_the_same_bundle(run, monkeypatch):
     before = tree(run)
-    for name in ("dataset.build", "inputs.write", "loop.train"):
+    for name in ("dataset.build", "inputs.write", "learning.loop.train"):
         monkeypatch.delattr(f"training.{name}")  # none of these may be asked again
     pipeline.run(load("phantom", SMALL_PHANTOM), run)
     assert tree(run) == before

@@ -16,7 +16,7 @@ from training.audit.model import Report
 from training.audit.page import page
 from training.audit.plots import draw
 from training.card_figures import OFFICIAL, TEST
-from training.workshop import workshop
+from training.dataset.workshop import workshop
 
 NAME = "audit"  # of the files in an audit's folder: audit.json, audit.md, audit.html
 PICTURES = "images"  # folder beside the Markdown

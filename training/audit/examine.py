@@ -17,7 +17,7 @@ from training.audit.files import File
 from training.audit.model import Finding, Form, Report, Severity, Shortcut, Size, Target
 from training.audit.rows import Row
 from training.audit.ties import chain as chained
-from training.build_report import BuildReport
+from training.dataset.report import BuildReport
 from training.linkage.ties import tied
 from training.sources.table import SOURCES
 

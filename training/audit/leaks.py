@@ -10,7 +10,7 @@ from training.audit.model import EXAMPLES, Finding, Leak, Severity
 from training.audit.rows import Row
 from training.audit.ties import sharing
 from training.card_figures import percent
-from training.splits import SPLITS
+from training.dataset.splits import SPLITS
 
 if TYPE_CHECKING:
     from training.linkage import Link

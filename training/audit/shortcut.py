@@ -17,7 +17,7 @@ from training.audit.files import File
 from training.audit.model import Finding, Severity, Shortcut, Target, ToldApart
 from training.audit.rows import UNSTATED, Row
 from training.card_figures import percent
-from training.splits import folds
+from training.dataset.splits import folds
 from training.statistics import Rows, figure
 
 FOLDS = 5

@@ -14,8 +14,8 @@ from training import linkage
 from training.audit.examine import Evidence
 from training.audit.files import File, describe, shown
 from training.audit.rows import images_of, rows_of
-from training.build_report import REPORT, BuildReport
 from training.dataset import fingerprint, load, open_at
+from training.dataset.report import REPORT, BuildReport
 
 if TYPE_CHECKING:
     import numpy as np

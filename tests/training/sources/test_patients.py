@@ -11,7 +11,6 @@ from PIL import Image
 
 from tests.training.sources.layouts import REAL, needs_real, png, put
 from training.sources import Record, SourceError, patients, pixel_hash
-from training.sources.conflicts import conflicts, stated
 from training.sources.patients import assign, read, write
 from training.sources.stream import stream
 from training.sources.survey import Notes
@@ -135,23 +134,3 @@ class TestReal:
         assert len(set(mapped.values())) == 580
         changed = {old for old, new in becomes if old != new}
         assert not [old for old in changed if old.startswith("cheng")]  # patients stay apart
-
-    def test_the_four_slices_of_two_labels_are_found(self, monkeypatch):
-        monkeypatch.setenv("KAGGLEHUB_CACHE", str(REAL / "kaggle"))
-        shipped = read(NAME)
-        doubtful = {"16", "35", "229", "230"}
-        with (REAL / "masoudnickparvar_groups.csv").open(newline="") as lines:
-            rows = [row for row in csv.DictReader(lines) if row["cheng_index"]]
-        seen = [
-            (row["cheng_index"], stated(Record(b"", row["label"], "tumor", None, "m", row["path"])))
-            for row in rows
-        ]
-        found = conflicts(seen)
-        assert len(found) == 4
-        assert {conflict.labels for conflict in found} == {("meningioma", "pituitary")}
-        images = [image for conflict in found for image in conflict.images]
-        assert len([image for image in images if image.label == "pituitary"]) == 4
-        root = REAL / "kaggle/datasets/masoudnickparvar/brain-tumor-mri-dataset/versions/1"
-        given = [record(image.path, (root / image.path).read_bytes()) for image in images]
-        known = [shipped.of(pixel_hash(r.image)) for r in given]
-        assert {row.cheng_index for row in known if row is not None} == doubtful

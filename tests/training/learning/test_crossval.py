@@ -1,0 +1,171 @@
+"""Every image is tested once, by a network that met neither it nor its group."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from hub_model.errors import UsageError
+from tests.training.learning.test_checkpoint import Failing, Stopped, stop
+from tests.training.learning.tiny import images, recipe
+from training import export
+from training.inputs import Inputs
+from training.learning import crossval
+from training.learning.crossval import OutOfFold, divide
+from training.learning.crossval_figures import MIN_GROUPS, measure
+from training.recipe import CrossValidationSpec
+
+K = 3
+RECIPE = recipe("train.head.epochs=0", f"crossval.folds={K}")
+
+
+def paired(n):
+    """Two images a group, of one class."""
+    data = images(n)
+    order = np.argsort(data.labels, kind="stable")
+    groups = np.array([f"g{i // 2}" for i in range(n)])
+    return Inputs(data.images[order], data.labels[order], data.present[order], groups, ((),) * n)
+
+
+def run(data, folder, by="group", effective=RECIPE):
+    return crossval.run(effective, export.model_config(effective), data, folder, by=by)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crossval")
+    return folder, run(paired(48), folder)
+
+
+def test_folds_by_group_keep_groups_together_and_by_image_do_not():
+    data, spec = paired(48), CrossValidationSpec(folds=K)
+    by_group, by_image = (divide(data, spec, by) for by in ("group", "image"))
+    for folds, together in ((by_group, True), (by_image, False)):
+        sides = [set(folds[data.groups == group]) for group in np.unique(data.groups)]
+        assert all(len(side) == 1 for side in sides) is together
+        counts = np.array([np.bincount(data.labels[folds == fold]) for fold in range(K)])
+        assert counts.min() >= 2  # of 4 images that a class has in a fold on average
+
+
+def test_images_without_a_class_are_refused():
+    data = paired(48)
+    labels = np.where(np.arange(48) < 3, -1, data.labels)
+    untyped = Inputs(data.images, labels, data.present, data.groups, data.quality)
+    with pytest.raises(UsageError, match="3 images have no class"):
+        divide(untyped, CrossValidationSpec(folds=K), "group")
+
+
+def test_each_fold_is_scored_by_its_own_kept_weights(finished):
+    from safetensors.torch import load_file
+
+    from hub_model import engine
+    from hub_model.network import build
+
+    folder, found = finished
+    data = paired(48)
+    for number in range(K):
+        network = build(export.model_config(RECIPE))
+        network.backbone.load_state_dict(load_file(folder / f"fold-{number}" / crossval.WEIGHTS))
+        ready = engine.from_network(network, RECIPE.preprocess)
+        rows = found.folds == number
+        outputs = engine.run(ready, data.images[rows], maps=False)
+        assert np.allclose(outputs.logits, found.logits[rows], atol=1e-5)
+        assert len(found.histories[number]) == 1
+    assert sorted(path.name for path in (folder / "fold-0").iterdir()) == [
+        "history.json",
+        "metrics.jsonl",
+        crossval.SCORES,
+        crossval.WEIGHTS,
+    ]
+
+
+def test_a_stopped_cross_validation_goes_on_and_a_finished_one_is_read(tmp_path, finished):
+    """A fold learns 16 of 48 images in a batch and chooses by 16: the third stops in its epoch."""
+    _, whole = finished
+    data = paired(48)
+    failing = data.images.view(Failing)
+    failing.left, failing.end = 8, stop  # three rows of images a fold before it learns
+    stopping = Inputs(failing, data.labels, data.present, data.groups, data.quality)
+    with pytest.raises(Stopped):
+        run(stopping, tmp_path)
+    done = {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob(crossval.SCORES)}
+    assert len(list(tmp_path.rglob(crossval.SCORES))) == 2
+    again = run(data, tmp_path)
+    assert np.array_equal(again.logits, whole.logits)
+    assert again.histories == whole.histories
+    assert (
+        done.items()
+        <= {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob(crossval.SCORES)}.items()
+    )
+    failing.left = 0
+    assert np.array_equal(run(stopping, tmp_path).logits, whole.logits)  # nothing is learnt again
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rows", "by", "message"),
+    [
+        (("train.batch=8",), 48, "group", "other recipe:"),
+        ((), 40, "group", "other images:"),
+        (("crossval.seed=1",), 48, "group", "other division:"),
+        ((), 48, "image", "other division:"),
+    ],
+)
+def test_folds_of_another_training_are_refused(finished, overrides, rows, by, message):
+    folder, _ = finished
+    other = recipe("train.head.epochs=0", f"crossval.folds={K}", *overrides)
+    with pytest.raises(UsageError, match=message):
+        run(paired(rows), folder, by, other)
+
+
+def told(data, right, by):
+    """Scores under which a share of the images is right, with the same certainty."""
+    rng = np.random.default_rng(0)
+    wrong = rng.random(len(data)) >= right
+    said = np.where(wrong, (data.labels + 1) % 4, data.labels)
+    logits = 3 * np.eye(4, dtype=np.float32)[said]
+    return OutOfFold(by, divide(data, RECIPE.crossval, by), logits, ((),) * K)
+
+
+def test_figures_say_both_divisions_with_intervals_and_the_folds():
+    data = paired(400)
+    ways = [told(data, 0.8, "group"), told(data, 0.95, "image")]
+    found = measure(RECIPE, data, ways)
+    honest, leaky = (
+        found.figures[f"{name}.accuracy"] for name in ("crossval", "crossval_by_image")
+    )
+    assert honest.low < honest.value < honest.high < leaky.low < leaky.value
+    assert honest.value == (ways[0].logits.argmax(axis=1) == data.labels).mean()
+    assert (honest.sample.n_images, honest.sample.n_groups) == (400, 200)
+    assert "disjoint by group" in honest.sample.split
+    assert "leaky" in leaky.sample.split
+    rows = found.tables["folds"]
+    assert [(row["by"], row["fold"]) for row in rows] == [
+        (by, fold) for by in ("group", "image") for fold in range(K)
+    ]
+    assert sum(row["n_images"] * row["accuracy"] for row in rows[:K]) == pytest.approx(
+        400 * honest.value
+    )
+    json.loads(found.model_dump_json())
+
+
+def test_figures_of_the_finding_take_all_types_together():
+    data = paired(400)
+    perfect = measure(RECIPE, data, [told(data, 1.1, "group")]).figures
+    assert perfect["crossval.finding_roc_auc"].value == 1
+    mistaken = 3 * np.eye(4, dtype=np.float32)[np.array([1, 3, 2, 0])[data.labels]]  # type only
+    way = OutOfFold("group", divide(data, RECIPE.crossval, "group"), mistaken, ((),) * K)
+    found = measure(RECIPE, data, [way]).figures
+    assert found["crossval.accuracy"].value == 0.25
+    for name in ("roc_auc", "pr_auc", "f1", "sensitivity", "specificity"):
+        assert found[f"crossval.finding_{name}"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [(48, "18 groups show a tumor"), (56, "7 groups do not show a tumor")]
+)
+def test_too_few_groups_for_an_interval_are_refused(rows, message):
+    data = paired(rows)
+    with pytest.raises(UsageError, match=f"^{message}: .* take {MIN_GROUPS} of either kind"):
+        measure(RECIPE, data, [told(data, 0.8, "group")])

@@ -1,0 +1,150 @@
+"""Cross-validation: every image is scored once, by a network that never met its group.
+
+The same can be done image by image, which is how a random split divides: slices of one patient then
+stand on both sides. What that claims is worth showing beside the other, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_weights
+
+from hub_model import engine
+from hub_model.contract import ModelConfig
+from hub_model.errors import UsageError
+from hub_model.network import build
+from training.dataset import splits
+from training.inputs import Inputs
+from training.learning import digests, loop
+from training.learning.history import Epoch
+from training.recipe import CrossValidationSpec, Recipe
+from training.sources import UNKNOWN
+
+By = Literal["group", "image"]
+SCORES = "scores.safetensors"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What the networks of all folds said about images they had not met.
+
+    Args:
+        by: what was kept together when the folds were made.
+        folds: `(N,)` number of the fold that each image was tested in.
+        logits: `(N, K)` float32, uncalibrated.
+        histories: epochs of each fold's training.
+    """
+
+    by: By
+    folds: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    histories: tuple[tuple[Epoch, ...], ...]
+
+
+def divide(data: Inputs, spec: CrossValidationSpec, by: By) -> NDArray[np.int64]:
+    """`(N,)` number of each image's fold, classes as even as can be.
+
+    Args:
+        data: typed images.
+        spec: how many folds, and their seed.
+        by: "group" keeps groups together; "image" does not, as a random split does not.
+
+    Raises:
+        UsageError: an image has no type, or there are too few groups or images of a class.
+    """
+    if missing := int((data.labels == UNKNOWN).sum()):
+        raise UsageError(f"{missing} images have no class: cross-validate those alone that have")
+    groups = data.groups.tolist() if by == "group" else [str(row) for row in range(len(data))]
+    strata = [str(label) for label in data.labels]
+    return np.array(splits.folds(groups, strata, spec.folds, spec.seed), np.int64)
+
+
+def run(recipe: Recipe, config: ModelConfig, data: Inputs, folder: Path, *, by: By) -> OutOfFold:
+    """Train and score every fold; what the folder holds of them already is not done again.
+
+    Args:
+        recipe: how to train, and `crossval` how to divide.
+        config: the network to build.
+        data: typed images.
+        folder: gets a folder a fold, with weights, history and scores; made if need be.
+        by: see `divide`.
+
+    Raises:
+        UsageError: as `divide`, or the folder holds folds of another recipe or of other images.
+    """
+    folds = divide(data, recipe.crossval, by)
+    belongs = {
+        "recipe": digests.of_recipe(recipe),
+        "first weights": digests.of_weights_file(recipe),
+        "images": digests.of_inputs(data),
+        "division": json.dumps([by, recipe.crossval.model_dump()]),
+    }
+    logits = np.zeros((len(data), config.num_classes), np.float32)
+    histories = []
+    for number in range(recipe.crossval.folds):
+        target = folder / f"fold-{number}"
+        if not _is_whole(target, belongs):
+            _train(recipe, config, data, folds, number, target, belongs)
+        scores = load_file(target / SCORES)
+        logits[scores["rows"]] = scores["logits"]
+        kept = json.loads((target / "history.json").read_text())
+        histories.append(tuple(Epoch(**epoch) for epoch in kept))
+    return OutOfFold(by, folds, logits, tuple(histories))
+
+
+def _is_whole(target: Path, belongs: Mapping[str, str]) -> bool:
+    """Whether a fold is done; the file of its scores is written last."""
+    if not (target / SCORES).is_file():
+        return False
+    with safe_open(target / SCORES, "np") as file:
+        known = file.metadata()
+    if others := [key for key, value in belongs.items() if known.get(key) != value]:
+        raise UsageError(
+            f"{target.name} belongs to a training with other {', '.join(others)}: give another "
+            "folder, or remove this one"
+        )
+    return True
+
+
+def _train(
+    recipe: Recipe,
+    config: ModelConfig,
+    data: Inputs,
+    folds: NDArray[np.int64],
+    number: int,
+    target: Path,
+    belongs: dict[str, str],
+) -> None:
+    """One fold: the next one chooses the epoch, the others are learnt from."""
+    tested = np.flatnonzero(folds == number)
+    choosing = folds == (number + 1) % recipe.crossval.folds
+    trained = loop.train(
+        recipe,
+        config,
+        data.rows((folds != number) & ~choosing),
+        data.rows(choosing),
+        checkpoints=target / "checkpoints",
+        metrics=target / "metrics.jsonl",
+    )
+    network = build(config)
+    network.backbone.load_state_dict(trained.state)
+    ready = engine.from_network(network, recipe.preprocess)
+    outputs = engine.run(ready, data.rows(tested).images, maps=False)
+    save_weights(trained.state, target / WEIGHTS, metadata={"format": "pt"})
+    epochs = [asdict(epoch) for epoch in trained.history]
+    (target / "history.json").write_text(json.dumps(epochs, indent=2) + "\n")
+    partial = target / f"{SCORES}.partial"
+    save_file({"rows": tested, "logits": outputs.logits}, partial, metadata=belongs)
+    partial.rename(target / SCORES)
+    shutil.rmtree(target / "checkpoints")

@@ -1,0 +1,116 @@
+"""Figures of a cross-validation: over all images with intervals, and fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+from hub_model.calibration import ece, nll, probabilities
+from hub_model.contract import Figure, MetricsFile
+from hub_model.errors import UsageError
+from training.inputs import Inputs
+from training.learning.crossval import By, OutOfFold
+from training.recipe import Recipe
+from training.statistics import Rows, figure, macro_f1, sample
+
+WORDS: dict[By, str] = {
+    "group": "{k} folds, disjoint by group",
+    "image": "{k} folds, image by image (leaky: groups are on both sides)",
+}
+MIN_GROUPS = 20  # with and without the finding: below, a resampling can miss a side altogether
+PREFIX: dict[By, str] = {"group": "crossval", "image": "crossval_by_image"}
+
+
+def measure(recipe: Recipe, data: Inputs, found: Sequence[OutOfFold]) -> MetricsFile:
+    """Figures "crossval.…" and "crossval_by_image.…", and a table of the folds.
+
+    Both get their intervals from resampling groups, so that they differ by what was learnt from
+    and by nothing else. Probabilities are the networks' own, without a temperature.
+
+    Args:
+        recipe: names the classes and the finding.
+        data: the images that were divided.
+        found: one or both ways of dividing them.
+
+    Raises:
+        UsageError: too few groups show the finding, or do not, for intervals to be drawn.
+    """
+    _refuse_few(recipe, data)
+    figures: dict[str, Figure] = {}
+    table: list[dict[str, str | int | float | None]] = []
+    for way in found:
+        statistics = _statistics(recipe, data, way)
+        words = WORDS[way.by].format(k=recipe.crossval.folds)
+        for name, statistic in statistics.items():
+            unit = "nats" if name == "nll" else "share"
+            figures[f"{PREFIX[way.by]}.{name}"] = figure(words, data.groups, statistic, unit=unit)
+        for number, history in enumerate(way.histories):
+            rows = np.flatnonzero(way.folds == number)
+            counted = sample(words, data.groups[rows])
+            table.append(
+                {
+                    "by": way.by,
+                    "fold": number,
+                    "n_images": counted.n_images,
+                    "n_groups": counted.n_groups,
+                    "epochs": len(history),
+                    **{name: _or_none(one(rows)) for name, one in statistics.items()},
+                }
+            )
+    return MetricsFile(phantom=recipe.phantom, figures=figures, tables={"folds": table})
+
+
+def _refuse_few(recipe: Recipe, data: Inputs) -> None:
+    present = _asserts(recipe)[data.labels]
+    for words, side in (("show", present), ("do not show", ~present)):
+        if (groups := len(np.unique(data.groups[side]))) < MIN_GROUPS:
+            raise UsageError(
+                f"{groups} groups {words} a {recipe.finding.name}: figures with intervals take "
+                f"{MIN_GROUPS} of either kind"
+            )
+
+
+def _asserts(recipe: Recipe) -> NDArray[np.bool_]:
+    """`(K,)` which classes assert the finding."""
+    return np.array([name not in recipe.finding.none_labels for name in recipe.labels])
+
+
+def _or_none(value: float) -> float | None:
+    """None for what a fold cannot say, e.g. how many tumors are found where there is none."""
+    return value if np.isfinite(value) else None
+
+
+def _statistics(
+    recipe: Recipe, data: Inputs, found: OutOfFold
+) -> dict[str, Callable[[Rows], float]]:
+    """Name to a function of row numbers; those of the finding take a class as having it or not."""
+    probs = probabilities(found.logits, 1.0)
+    labels, said = data.labels, probs.argmax(axis=1)
+    asserts = _asserts(recipe)
+    present, says_present = asserts[labels], asserts[said]
+    score = probs[:, asserts].sum(axis=1)
+
+    def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Callable[[Rows], float]:
+        return lambda rows: float(hits[rows][among[rows]].mean()) if among[rows].any() else np.nan
+
+    def area(measure: Callable[..., float]) -> Callable[[Rows], float]:
+        def statistic(rows: Rows) -> float:
+            both = present[rows].any() and not present[rows].all()
+            return float(measure(present[rows], score[rows])) if both else np.nan
+
+        return statistic
+
+    return {
+        "accuracy": lambda rows: float((said[rows] == labels[rows]).mean()),
+        "macro_f1": lambda rows: macro_f1(labels[rows], said[rows], len(recipe.labels)),
+        "nll": lambda rows: nll(probs[rows], labels[rows]),
+        "ece": lambda rows: ece(probs[rows].max(axis=1), said[rows] == labels[rows]),
+        "finding_roc_auc": area(roc_auc_score),
+        "finding_pr_auc": area(average_precision_score),
+        "finding_f1": lambda rows: float(f1_score(present[rows], says_present[rows])),
+        "finding_sensitivity": share(says_present, present),
+        "finding_specificity": share(~says_present, ~present),
+    }

@@ -1,0 +1,66 @@
+"""What became of every epoch, and what follows from it: which was best, when to stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from training.learning.optim import HIGHER_IS_BETTER
+from training.recipe.train_spec import EarlyStoppingSpec
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the training's history; losses in nats an image, accuracy and F1 0-1."""
+
+    phase: str
+    epoch: int  # of the phase, from 1
+    lr: float  # at its start
+    train_loss: float
+    validation_nll: float
+    validation_accuracy: float
+    validation_macro_f1: float
+
+
+def is_best(history: Sequence[Epoch]) -> bool:
+    """Whether the last epoch has less validation NLL than all before it."""
+    *earlier, last = history
+    return all(last.validation_nll < one.validation_nll for one in earlier)
+
+
+def has_stalled(phase: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
+    """Whether the epochs of a phase have gone without improvement for as long as is allowed."""
+    if spec is None:
+        return False
+    sign = 1 if spec.metric in HIGHER_IS_BETTER else -1
+    best, waited = -float("inf"), 0
+    for one in phase:
+        value = sign * getattr(one, spec.metric)
+        waited = 0 if value > best + spec.min_delta else waited + 1
+        best = max(best, value) if waited == 0 else best
+    return waited >= spec.patience
+
+
+def begin_lines(path: Path, count: int) -> None:
+    """Keep the first `count` lines of a file of metrics, whole, and nothing else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = path.read_text().splitlines()[:count] if path.is_file() else []
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text("".join(f"{line}\n" for line in kept))
+    partial.rename(path)
+
+
+def add_line(path: Path, epoch: Epoch, *, seconds: float, images: int) -> None:
+    """Add an epoch to a file of metrics, as one line of JSON.
+
+    Args:
+        path: from `begin_lines`.
+        epoch: what became of it.
+        seconds: that learning took, without the validation.
+        images: that were learnt from.
+    """
+    line = asdict(epoch) | {"seconds": seconds, "images_per_second": images / seconds}
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
