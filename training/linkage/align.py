@@ -26,6 +26,7 @@ Doubles = NDArray[np.float64]
 
 _HALF_STEPS = 8  # at half size
 _FULL_STEPS = 4
+_HOPE = 0.5  # correlation at half size below which a pair is not looked at closer
 _RIDGE = 1e-3  # share of the mean curvature added to each parameter's
 _SCALES = (0.55, 1.8)  # no crop of interest leads further
 _SHIFT = 0.35  # of a side
@@ -40,7 +41,7 @@ class Aligned:
     Args:
         fit: `(C, 4)` scale and shift down, scale and shift across, as `Candidates.start`.
         score: `(C,)` correlation of local contrast where both thumbs have pixels, 0-1; 0 where
-            they hardly overlap.
+            they hardly overlap. Below one half it is that of thumbs at half size.
         change: `(C,)` mean distance of the grey values there, 0-255, each image's sorted first, so
             that it tells a change of contrast and not of place.
     """
@@ -61,15 +62,35 @@ def align(new: NDArray[np.uint8], known: NDArray[np.uint8], start: Doubles) -> A
     fit = start.copy()
     here = local_contrast(new, COARSE, COARSE_FLOOR)
     there = local_contrast(known, COARSE, COARSE_FLOOR)
-    _refine(_halved(here), _halved(there), fit, 2, _HALF_STEPS)
-    _refine(here, there, fit, 1, _FULL_STEPS)
-    side = new.shape[1]
-    laid, inside = _laid(known.astype(np.float32), fit, side, 1)
-    overlap = inside.mean(axis=(1, 2))
+    small_here, small_there = _halved(here), _halved(there)
+    _refine(small_here, small_there, fit, 2, _HALF_STEPS)
+    laid, inside = _laid(small_there, fit, small_here.shape[1], 2)
+    score = np.clip(_scored(small_here, laid, inside), 0, 1)
+    change = np.zeros(len(fit))
+    hopeful = np.flatnonzero(score >= _HOPE)
+    if hopeful.size:
+        close = fit[hopeful]
+        _refine(here[hopeful], there[hopeful], close, 1, _FULL_STEPS)
+        fit[hopeful] = close
+        score[hopeful], change[hopeful] = _compared(new[hopeful], known[hopeful], close)
+    return Aligned(fit, score, change)
+
+
+def _compared(
+    new: NDArray[np.uint8], known: NDArray[np.uint8], fit: Doubles
+) -> tuple[Doubles, Doubles]:
+    """Score and change of thumbs at full size, as `Aligned` has them."""
+    laid, inside = _laid(known.astype(np.float32), fit, new.shape[1], 1)
     laid = np.where(inside, laid, new)  # outside, the new thumb stands in for the missing pixels
     change = np.abs(_sorted(laid) - _sorted(new)).sum(axis=1) / np.maximum(1, inside.sum((1, 2)))
-    score = np.where(overlap < _LEAST_OVERLAP, 0, _correlation(_fine(laid), _fine(new), inside))
-    return Aligned(fit, np.clip(score, 0, 1), change.astype(np.float64))
+    score = _scored(_fine(laid), _fine(new), inside)
+    return np.clip(score, 0, 1), change.astype(np.float64)
+
+
+def _scored(one: Stack, other: Stack, inside: NDArray[np.bool_]) -> Doubles:
+    """Their correlation inside, 0 where that is too little."""
+    enough = inside.mean(axis=(1, 2)) >= _LEAST_OVERLAP
+    return np.where(enough, _correlation(one, other, inside), 0)
 
 
 def _refine(here: Stack, there: Stack, fit: Doubles, shrunk: int, steps: int) -> None:

@@ -55,19 +55,24 @@ class Matches:
 
 
 def match_between(new: Prints, known: Prints) -> Matches:
-    """Pairs across two sets. Images without a sure partner look a second time, from afar.
+    """Pairs across two sets.
+
+    Images without a sure partner look again: from afar, for what they are cropped from, and at the
+    known ones from afar, for what is cropped from them.
 
     Args:
         new: prints that look for partners.
         known: prints among which they look.
     """
-    listed = index(known)
-    near = _scored(candidates(new, known, listed), new, known)
+    near = _scored(candidates(new, known, index(known)), new, known)
     sure = near.new[near.score >= _SURE]
     lonely = np.setdiff1d(np.arange(len(new)), sure)
-    found = candidates(from_afar(new.take(lonely)), known, listed)
-    far = _scored(replace(found, new=lonely[found.new]), new, known)
-    return _best(_joined([near, far]))
+    few = new.take(lonely)
+    rounds = [near]
+    for one, other in ((from_afar(few), known), (few, from_afar(known))):
+        found = candidates(one, other, index(other))
+        rounds.append(_scored(replace(found, new=lonely[found.new]), new, known))
+    return _best(_joined(rounds))
 
 
 def match_within(prints: Prints) -> Matches:

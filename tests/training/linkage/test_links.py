@@ -73,6 +73,18 @@ def test_the_place_of_a_cropped_copy_is_known_to_a_pixel(known, prints):
     assert (across + scale_across) * width == pytest.approx(width - 15, abs=1)
 
 
+@pytest.mark.parametrize("cropped", ["new", "known"])
+def test_a_deep_crop_is_found_from_either_side(known, cropped):
+    height, width = known[0].shape
+    margins = np.s_[height // 7 : -height // 7, width // 7 : -width // 7]
+    whole = linkage.fingerprints(known[:12])
+    parts = linkage.fingerprints([image[margins] for image in known[:12]])
+    sets = (parts, whole) if cropped == "new" else (whole, parts)
+    found = [(link.first, link.second) for link in linkage.between(*sets) if link.same_slice]
+    assert all(one == other for one, other in found)
+    assert len(found) >= 11
+
+
 def test_neighbouring_slices_are_one_head_but_not_one_slice(prints):
     near = linkage.fingerprints([head(seed, beside=1) for seed in range(8)])
     links = linkage.between(near, prints)
