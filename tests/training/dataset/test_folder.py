@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from hub_model.errors import UsageError
-from training.dataset import DatasetError, build, features, fingerprint, load, load_to_push, open_at
+from training.dataset import DatasetError, build, features, fingerprint, load, open_at
 from training.dataset import report as reports
+from training.dataset.folder import load_to_push
 from training.dataset.rows import FOLDS
 from training.sources import Record, pixel_hash
 from training.sources.phantom import phantom_records
