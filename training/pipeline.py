@@ -169,12 +169,19 @@ def train(recipe: Recipe, config: ModelConfig, folder: Path) -> None:
     data = inputs.read(folder / "prepared", "train")
     if recipe.data.finding_only:
         data = inputs.join([data, inputs.read(folder / "prepared", FINDING_ONLY)])
-    trained = loop.train(recipe, config, data, inputs.read(folder / "prepared", "validation"))
-    target.mkdir(parents=True, exist_ok=True)
+    trained = loop.train(
+        recipe,
+        config,
+        data,
+        inputs.read(folder / "prepared", "validation"),
+        checkpoints=target / "checkpoints",
+        metrics=target / "metrics.jsonl",
+    )
     _write_json(target / "history.json", [asdict(epoch) for epoch in trained.history])
     partial = target / "weights.partial"
     save_file(trained.state, partial, metadata={"format": "pt"})
     partial.rename(target / "weights.safetensors")
+    shutil.rmtree(target / "checkpoints")
 
 
 def fit(recipe: Recipe, config: ModelConfig, folder: Path) -> Path:

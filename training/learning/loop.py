@@ -45,7 +45,7 @@ class Diverged(NeuroguardError):
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The best weights by validation NLL, rounded to fp16, and how they came about."""
+    """The weights that the recipe keeps, rounded to fp16, and how they came about."""
 
     state: dict[str, Tensor]
     history: tuple[Epoch, ...]
@@ -90,7 +90,7 @@ def train(
         }
         store = Store(checkpoints, belongs)
     saved = None if store is None else store.read()
-    best, past = ({}, []) if saved is None else (saved.best, list(saved.history))
+    kept, past = ({}, []) if saved is None else (saved.best, list(saved.history))
     if saved is not None:
         saved.restore(learner)
     if metrics is not None:
@@ -113,16 +113,16 @@ def train(
             _tell(epoch, len(validation))
             past.append(epoch)
             done.append(epoch)
-            if history.is_best(past):
-                best = state
+            if recipe.train.keep == "last" or history.is_best(past):
+                kept = state
             learner.schedule.after_epoch(asdict(epoch))
             if metrics is not None:
                 history.add_line(metrics, epoch, seconds=seconds, images=len(data))
             if store is not None:
-                store.write(learner, best, tuple(past))
+                store.write(learner, kept, tuple(past))
             if history.has_stalled(done, stopping):
                 break
-    return Trained(best, tuple(past))
+    return Trained(kept, tuple(past))
 
 
 def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int) -> float:

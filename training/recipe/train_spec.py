@@ -162,11 +162,23 @@ class TrainSpec(Node):
         None  # norm of the gradient at most; None: as it is
     )
     early_stopping: EarlyStoppingSpec | None = None
+    # Which epoch's weights come out: the one of least validation NLL, or the last, where validation
+    # has too few groups to choose by and the schedule ends at rest.
+    keep: Literal["best", "last"] = "best"
     weight_decay: Annotated[float, Field(ge=0)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]  # of the averaged weights; 0: no averaging
     precision: Literal["bf16", "fp32"]
     augment: AugmentSpec
+
+    @model_validator(mode="after")
+    def _agree(self) -> TrainSpec:
+        if self.keep == "last" and self.early_stopping is not None:
+            raise ValueError(
+                "keep is 'last' and early_stopping is set, which ends at an epoch no better than "
+                "those before it: keep 'best', or leave early_stopping out"
+            )
+        return self
 
     @property
     def phases(self) -> tuple[tuple[str, PhaseSpec], ...]:

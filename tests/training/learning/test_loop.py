@@ -56,6 +56,19 @@ def test_the_epoch_with_the_least_validation_nll_is_kept():
     assert weights(found) == weights(early)
 
 
+def test_the_last_epoch_is_kept_where_the_recipe_says_so():
+    right = images(40)
+    wrong = Inputs(right.images, (right.labels + 1) % 4, right.present, right.groups, right.quality)
+    phase = ("train.finetune={epochs: 3, lr: 0.03}", "train.ema_decay=0", "train.keep=last")
+    found = train(*phase, data=wrong)
+    held = images(12, seed=1)
+    last = found.history[-1].validation_nll
+    assert calibration.nll(probabilities(found, held), held.labels) == pytest.approx(last)
+    assert last > min(one.validation_nll for one in found.history)
+    with pytest.raises(RecipeError, match=r"train: keep is 'last' and early_stopping is set"):
+        recipe("train.keep=last", "train.early_stopping={metric: validation_nll, patience: 1}")
+
+
 LEARN = ("train.head.epochs=0", "train.finetune={epochs: 6, lr: 0.03}")
 
 
