@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from hub_model.case import Pixels, Slice
+from hub_model.case import Slice
+from training.linkage.collection import eight_bit
 
 POINTS = 8  # places along each edge at which the rim is sampled, corners included
 
@@ -51,7 +52,7 @@ def describe(data: bytes, piece: Slice) -> File:
         data: the whole file.
         piece: what the project's reader made of it.
     """
-    grey = shown(piece.pixels)
+    grey = eight_bit(piece.pixels)
     height, width = grey.shape
     form, mode = piece.kind.upper(), ""
     tables: dict[int, list[int]] = {}
@@ -73,18 +74,6 @@ def describe(data: bytes, piece: Slice) -> File:
         contrast=float(grey.std() / 255),
         rim=rim(grey),
     )
-
-
-def shown(pixels: Pixels) -> NDArray[np.uint8]:
-    """Grey values of 8 bits: those of the file, or its range stretched to 0-255 where it has more.
-
-    Args:
-        pixels: `(H, W)`.
-    """
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    above = pixels.astype(np.float64) - pixels.min()
-    return np.rint(above * (255 / (above.max() or 1))).astype(np.uint8)
 
 
 def rim(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

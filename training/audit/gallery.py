@@ -13,8 +13,8 @@ from hub_model.reading import read_bytes
 from training.audit import labels
 from training.audit.copies import Pair, near
 from training.audit.examine import Evidence
-from training.audit.files import shown
 from training.audit.rows import Row
+from training.linkage.collection import eight_bit
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -80,7 +80,7 @@ def thumbnail(images: Dataset, index: int) -> bytes:
         images: see `rows.images_of`.
         index: row number.
     """
-    pixels = shown(read_bytes(images[index]["image"]["bytes"]).slices[0].pixels)
+    pixels = eight_bit(read_bytes(images[index]["image"]["bytes"]).slices[0].pixels)
     small = Image.fromarray(pixels)
     small.thumbnail((SIDE, SIDE))
     file = io.BytesIO()

@@ -12,10 +12,11 @@ from tqdm import tqdm
 from hub_model.reading import read_bytes
 from training import linkage
 from training.audit.examine import Evidence
-from training.audit.files import File, describe, shown
+from training.audit.files import File, describe
 from training.audit.rows import images_of, rows_of
 from training.dataset import fingerprint, load, open_at
 from training.dataset.report import REPORT, BuildReport
+from training.linkage.collection import eight_bit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,4 +70,4 @@ def _read(images: Dataset | tqdm[Dataset], files: list[File]) -> Iterator[NDArra
         data = row["image"]["bytes"]
         piece = read_bytes(data).slices[0]
         files.append(describe(data, piece))
-        yield shown(piece.pixels)
+        yield eight_bit(piece.pixels)

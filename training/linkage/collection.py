@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from hub_model.case import Pixels
 from hub_model.errors import InputRejected
 from hub_model.reading import read_bytes
 from training.linkage.prints import Prints, fingerprints
@@ -105,8 +106,16 @@ def grey(image: bytes) -> NDArray[np.uint8]:
     Raises:
         InputRejected: as `hub_model.reading.read_bytes`.
     """
-    pixels = read_bytes(image).slices[0].pixels
+    return eight_bit(read_bytes(image).slices[0].pixels)
+
+
+def eight_bit(pixels: Pixels) -> NDArray[np.uint8]:
+    """Grey values of 8 bits: those of the file, or its range stretched to 0-255 where it has more.
+
+    Args:
+        pixels: `(H, W)`.
+    """
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
-    above = pixels.astype(np.float32) - np.float32(pixels.min())
-    return np.rint(above * (255 / max(1.0, float(above.max())))).astype(np.uint8)
+    above = pixels.astype(np.float64) - pixels.min()
+    return np.rint(above * (255 / (above.max() or 1))).astype(np.uint8)

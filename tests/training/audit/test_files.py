@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from hub_model.reading import read_bytes
-from training.audit.files import POINTS, describe, rim, shown
+from training.audit.files import POINTS, describe, rim
+from training.linkage.collection import eight_bit
 from training.sources.phantom_files import dicom_files
 from training.sources.phantom_heads import make_head
 from training.sources.phantom_texture import as_jpeg, as_png
@@ -63,8 +64,8 @@ def test_the_rim_sees_the_outermost_ring_and_nothing_inside():
 
 
 def test_deep_grey_values_are_stretched_and_flat_ones_do_not_divide_by_zero():
-    assert shown(np.array([[100, 1100]], np.uint16)).tolist() == [[0, 255]]
-    assert shown(np.full((2, 2), 3.5, np.float32)).tolist() == [[0, 0], [0, 0]]
+    assert eight_bit(np.array([[100, 1100]], np.uint16)).tolist() == [[0, 255]]
+    assert eight_bit(np.full((2, 2), 3.5, np.float32)).tolist() == [[0, 0], [0, 0]]
     file = io.BytesIO()
     Image.fromarray(np.full((4, 4), 40_000, np.uint16)).save(file, "PNG")
     assert described(file.getvalue()).levels == 1
