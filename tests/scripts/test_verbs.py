@@ -26,7 +26,7 @@ def test_sources_names_licence_version_and_presence(command: Command) -> None:
     result = command("sources")
     assert result.code == 0
     lines = {line.split()[0]: line for line in result.out.splitlines()}
-    assert lines["phantom"].endswith("yes")
+    assert lines["phantom"].endswith("drawn")
     assert "masoudnickparvar/brain-tumor-mri-dataset@1" in lines["masoudnickparvar"]
     assert "CC0-1.0" in lines["masoudnickparvar"]
     assert "glioma, meningioma, notumor, pituitary" in lines["masoudnickparvar"]

@@ -25,6 +25,18 @@ class File:
     meaning: Meaning
     official_split: OfficialSplit | None
 
+    def record(self, source: Source, root: Path) -> Record:
+        """The file with its own bytes, whether they decode or not."""
+        return Record(
+            image=(root / self.path).read_bytes(),
+            label=self.meaning.label,
+            finding=self.meaning.finding,
+            group=None,
+            source=source.name,
+            path=self.path,
+            official_split=self.official_split,
+        )
+
 
 def survey(source: Source, root: Path) -> Survey:
     """List the images of a source and check that its folders are those of the table.
@@ -59,16 +71,7 @@ def read(source: Source, root: Path, notes: Notes) -> Iterator[Record]:
     """
     files, warnings = find(source, root)
     notes.say(*warnings)
-    for file in files:
-        yield Record(
-            image=(root / file.path).read_bytes(),
-            label=file.meaning.label,
-            finding=file.meaning.finding,
-            group=None,
-            source=source.name,
-            path=file.path,
-            official_split=file.official_split,
-        )
+    yield from (file.record(source, root) for file in files)
 
 
 def find(source: Source, root: Path) -> tuple[list[File], tuple[str, ...]]:

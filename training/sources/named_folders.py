@@ -52,16 +52,7 @@ def read(source: Source, root: Path, notes: Notes) -> Iterator[Record]:
     """
     files, warnings = _find(source, root)
     notes.say(*warnings)
-    for file in files:
-        yield Record(
-            image=(root / file.path).read_bytes(),
-            label=file.meaning.label,
-            finding=file.meaning.finding,
-            group=None,
-            source=source.name,
-            path=file.path,
-            official_split=file.official_split,
-        )
+    yield from (file.record(source, root) for file in files)
 
 
 def _find(source: Source, root: Path) -> tuple[list[File], tuple[str, ...]]:

@@ -34,7 +34,7 @@ def test_no_more_than_a_chunk_of_records_is_ahead_of_what_is_written():
         for pulled in range(1, 4 * CHUNK):
             yield record(pulled % 250)
 
-    plan = Plan(("a", "b"), "type", SHARES, 1, "group")
+    plan = Plan(("a", "b"), SHARES, 1, "group")
     for number, _ in enumerate(plan.rows(counting(), reports.Ledger())):
         assert pulled - number <= CHUNK
 

@@ -44,7 +44,7 @@ def parts(report, audit=None):
     text = card.render(report, ["a", "b"], DIVISIONS, audit)
     found = PATTERN.fullmatch(text)
     assert found is not None, text
-    assert "$" not in card
+    assert "$" not in text
     return found.groupdict()
 
 
