@@ -15,7 +15,7 @@ from pydicom import dcmread
 
 from hub_model.case import Case
 from hub_model.policy import Decision
-from hub_model.predictor import GuardedClassifier
+from hub_model.predictor import Explained, GuardedClassifier
 from hub_model.reading.limits import MAX_FILE_BYTES
 from space.report import Model
 from space.service import NotJudgedError, Service
@@ -202,6 +202,9 @@ def test_the_browser_is_told_to_ask_no_other_host(running: Running) -> None:
 class _Failing(GuardedClassifier):
     def predict(self, case: Case) -> Decision:
         raise RuntimeError(f"cannot judge /tmp/{SECRET}.png")
+
+    def explain(self, case: Case) -> Explained:
+        raise RuntimeError(f"cannot explain /tmp/{SECRET}.png")
 
 
 def test_a_failure_is_a_number_in_the_answer_and_in_the_log(

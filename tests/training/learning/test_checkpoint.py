@@ -93,7 +93,7 @@ def test_a_finished_training_is_not_done_again(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.training import test_checkpoint as here
+from tests.training.learning import test_checkpoint as here
 
 kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
 here.train(here.THREE, data=here.failing(40, 8, kill), checkpoints=Path(sys.argv[1]))
