@@ -26,11 +26,35 @@ THREADS = 2  # that decode and prepare; the network runs in the calling thread a
 
 @dataclass(frozen=True, eq=False)
 class SliceMap:
-    """What the model saw of one slice and where the answer came from; accepted cases only."""
+    """Where in one slice the answer came from; accepted cases only."""
 
     index: int
-    image: NDArray[np.uint8]  # (size, size)
     activation: NDArray[np.floating]  # (size, size), 0-1
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A verdict and what it rests on.
+
+    Args:
+        decision: as `predict` gives it.
+        images: what the model was shown of each slice, `(size, size)` uint8, in reading order.
+        maps: activation maps of the valid slices; empty when the verdict names no class.
+    """
+
+    decision: Decision
+    images: tuple[NDArray[np.uint8], ...]
+    maps: tuple[SliceMap, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`."""
+
+    prepared: list[Prepared]
+    valid: list[int]
+    outputs: Outputs
+    evidence: list[Evidence]
 
 
 class GuardedClassifier:
@@ -67,10 +91,10 @@ class GuardedClassifier:
         Raises:
             BundleError: the revision breaks the contract; the message names the file at fault.
         """
-        from hub_model import hub
+        from hub_model.hub import download, resolve
 
-        pinned = hub.resolve(repo_id, revision)
-        return cls(bundles.read(hub.download(repo_id, pinned)), pinned)
+        pinned = resolve(repo_id, revision)
+        return cls(bundles.read(download(repo_id, pinned)), pinned)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -94,48 +118,50 @@ class GuardedClassifier:
 
     def evidence_many(self, cases: Sequence[Case]) -> list[Evidence]:
         """Evidence on several cases, their slices batched together."""
+        return self._look(cases, maps=False).evidence
+
+    def explain(self, case: Case) -> Explained:
+        """The verdict on one case together with what it rests on, from one pass."""
+        look = self._look([case], maps=True)
+        decision = policy.decide(look.evidence[0], self.bundle.policy, self.revision)
+        images = tuple(ready.image for ready in look.prepared)
+        if decision.label is None:
+            return Explained(decision, images, ())
+        label = self.label_names.index(decision.label)
+        size, weight = self._engine.preprocess.size, self._engine.classifier_weight
+        found = zip(look.valid, look.outputs.feature_map, strict=True)
+        maps = (
+            SliceMap(index, explain.activation_map(features, weight, label, size))
+            for index, features in found
+        )
+        return Explained(decision, images, tuple(maps))
+
+    def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
+        """One pass over the slices of several cases."""
         pieces = [piece for case in cases for piece in case.slices]
         prepared = self._prepare(pieces)
         reasons = [self._reasons(*pair) for pair in zip(pieces, prepared, strict=True)]
         valid = [index for index, why in enumerate(reasons) if not why]
-        outputs = self._run([prepared[index] for index in valid], maps=False)
+        outputs = self._run([prepared[index] for index in valid], maps=maps)
         probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
         p_in_domain = self.bundle.guard.p_in_domain(outputs.embedding)
         ends = np.cumsum([0, *(len(case.slices) for case in cases)])
+        finding = self.bundle.config.neuroguard.finding
         found = []
         for start, end in itertools.pairwise(ends):
             rows = slice(*np.searchsorted(valid, (start, end)))
             found.append(
                 Evidence(
                     label_names=self.label_names,
-                    none_labels=self.bundle.config.neuroguard.finding.none_labels,
-                    finding=self.bundle.config.neuroguard.finding.name,
+                    none_labels=finding.none_labels,
+                    finding=finding.name,
                     slice_reasons=tuple(reasons[start:end]),
                     logits=outputs.logits[rows],
                     probabilities=probs[rows],
                     p_in_domain=p_in_domain[rows],
                 )
             )
-        return found
-
-    def explain(self, case: Case) -> list[SliceMap]:
-        """Activation maps of the accepted class; empty when the verdict names none."""
-        decision = self.predict(case)
-        if decision.label is None:
-            return []
-        label = self.label_names.index(decision.label)
-        indices = [report.index for report in decision.slices if report.valid]
-        prepared = self._prepare([case.slices[index] for index in indices])
-        outputs = self._run(prepared, maps=True)
-        size, weight = self._engine.preprocess.size, self._engine.classifier_weight
-        return [
-            SliceMap(index, ready.image, explain.activation_map(features, weight, label, size))
-            for index, ready, features in zip(indices, prepared, outputs.feature_map, strict=True)
-        ]
-
-    def seen(self, case: Case) -> list[NDArray[np.uint8]]:
-        """What the model is shown of each slice: `(size, size)` uint8, in reading order."""
-        return [ready.image for ready in self._prepare(case.slices)]
+        return _Look(prepared, valid, outputs, found)
 
     def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
         spec = self._engine.preprocess

@@ -58,8 +58,7 @@ def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
         pixels = np.ascontiguousarray(pixels[box[0] : box[1], box[2] : box[3]])
         histogram = _histogram(pixels)
     levels = int(np.count_nonzero(histogram))
-    image = Image.fromarray(_window(pixels, histogram, spec))
-    return Prepared(_fit(image, spec), box, levels)
+    return Prepared(_fit(_window(pixels, histogram, spec), spec), box, levels)
 
 
 def head_box(
@@ -82,9 +81,13 @@ def head_box(
     """
     height, width = pixels.shape
     low, high = _percentiles(histogram, (0.5, ROBUST_MAXIMUM))
-    bright = pixels > low + threshold * (high - low)
-    rows = np.flatnonzero(np.count_nonzero(bright, axis=1) > MIN_LINE_SHARE * width)
-    columns = np.flatnonzero(np.count_nonzero(bright, axis=0) > MIN_LINE_SHARE * height)
+    background = int(
+        low + threshold * (high - low)
+    )  # in integers the comparison is exact, and fast
+    bright = (pixels > background).view(np.uint8)  # bytes are added faster than bools are counted
+    in_row, in_column = (np.add.reduce(bright, axis=axis, dtype=np.uint32) for axis in (1, 0))
+    rows = np.flatnonzero(in_row > MIN_LINE_SHARE * width)
+    columns = np.flatnonzero(in_column > MIN_LINE_SHARE * height)
     if rows.size < MIN_BOX_SHARE * height or columns.size < MIN_BOX_SHARE * width:
         return 0, height, 0, width
     top, bottom, left, right = (
@@ -138,7 +141,7 @@ def _window(
     pixels: Integers,
     histogram: NDArray[np.int64],
     spec: PreprocessSpec,
-) -> NDArray[np.uint8]:
+) -> Image.Image:
     """Grey values between the two percentiles, stretched to 0-255 by a look-up table."""
     values = np.arange(256 if pixels.dtype == np.uint8 else 65536, dtype=np.float32)
     if spec.window == "percentile":
@@ -146,7 +149,10 @@ def _window(
     else:
         low, high = 0, values.size - 1
     table = np.clip((values - low) * np.float32(255 / max(1, high - low)), 0, 255)
-    return np.rint(table).astype(np.uint8)[pixels]
+    grey = np.rint(table).astype(np.uint8)
+    if pixels.dtype == np.uint8:  # Pillow looks up in a third of the time
+        return Image.fromarray(pixels).point(grey.tolist())
+    return Image.fromarray(grey[pixels])
 
 
 def _fit(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
