@@ -136,7 +136,9 @@ def test_serve_refuses_a_taken_port_before_it_loads_anything(command: Command) -
 
 
 def test_ctrl_c_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
-    script = "import scripts.sources as s, time\n"
+    # A background job of a script starts with SIGINT ignored, and what it starts inherits that.
+    script = "import scripts.sources as s, signal, time\n"
+    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     script += "def wait():\n    print('up', flush=True)\n    time.sleep(60)\n"
     script += "s.show = wait\nfrom scripts.main import run\nrun()"
     with subprocess.Popen(
