@@ -24,6 +24,8 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
             line = f"{place.key}: unknown key{_instead(place)}"
         elif problem["type"] == "union_tag_not_found":
             line = f"{place.key}.kind: Field required"
+        elif problem["type"] == "value_error":  # of our own checks, which say what they found
+            line = f"{place.key}: {problem['ctx']['error']}"
         elif problem["type"] != "missing":
             line += f" (found {problem['input']!r})" if problem["loc"] else ""
         lines.append(line)
