@@ -32,6 +32,7 @@ from training.scores import Scores, score, together
 from training.sources import UNKNOWN, Record
 from training.sources.review import Doubt, accepted, doubt, read_review
 from training.sources.stream import find, phantom_records, strangers, stream
+from training.whole_file import whole_file
 
 LEAKY = "the source's own test images (leaky: their patients are in training too)"
 DISJOINT = "test groups, disjoint from all others"
@@ -294,6 +295,5 @@ def _score(ready: Engine, folder: Path, name: str) -> Scores:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n")
-    partial.rename(path)
+    with whole_file(path) as file:
+        file.write(json.dumps(value, indent=2) + "\n")

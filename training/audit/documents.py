@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from training.audit.page import page
 from training.audit.plots import draw
 from training.card_figures import OFFICIAL, TEST
 from training.dataset.workshop import workshop
+from training.whole_file import whole_file
 
 NAME = "audit"  # of the files in an audit's folder: audit.json, audit.md, audit.html
 PICTURES = "images"  # folder beside the Markdown
@@ -123,10 +123,8 @@ def folder(report: Report, out: Path, gallery: str) -> None:
 
 
 def _replace(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(content, encoding="utf-8")
-    os.replace(partial, path)
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def _first(error: ValidationError) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.learning.optim import HIGHER_IS_BETTER
 from training.recipe.train_spec import EarlyStoppingSpec
+from training.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,9 @@ def has_stalled(phase: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
 
 def begin_lines(path: Path, count: int) -> None:
     """Keep the first `count` lines of a file of metrics, whole, and nothing else."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = path.read_text().splitlines()[:count] if path.is_file() else []
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("".join(f"{line}\n" for line in kept))
-    partial.rename(path)
+    with whole_file(path) as file:
+        file.writelines(f"{line}\n" for line in kept)
 
 
 def add_line(path: Path, epoch: Epoch, *, seconds: float, images: int) -> None:

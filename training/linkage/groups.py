@@ -19,6 +19,7 @@ from training.linkage.links import Link, within
 from training.linkage.prints import fingerprints
 from training.linkage.ties import tied
 from training.sources import Record
+from training.whole_file import whole_file
 
 _DIGITS = 12  # hex digits of a hash that name a group
 
@@ -96,15 +97,10 @@ def write(groups: Mapping[tuple[str, str], str], source: str, out: Path) -> None
         source: whose.
         out: written whole or not at all.
     """
-    partial = out.with_name(f"{out.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as lines:
-            table = csv.writer(lines, lineterminator="\n")
-            table.writerow(("path", "group"))
-            table.writerows((path, group) for (of, path), group in groups.items() if of == source)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(out) as lines:
+        table = csv.writer(lines, lineterminator="\n")
+        table.writerow(("path", "group"))
+        table.writerows((path, group) for (of, path), group in groups.items() if of == source)
 
 
 def _named(

@@ -11,6 +11,7 @@ from pathlib import Path
 from training.linkage.collection import Collection
 from training.linkage.links import described, same_head
 from training.linkage.match import match_between, partners
+from training.whole_file import whole_file
 
 COLUMNS = ("path", "partner", "score", "transform", "same_slice")
 
@@ -93,14 +94,9 @@ def shares(rows: Sequence[Overlap], classes: Sequence[str]) -> list[Share]:
 
 def write(rows: Sequence[Overlap], out: Path) -> None:
     """The table as CSV; nothing half-written stays behind."""
-    partial = out.with_name(f"{out.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as lines:
-            table = csv.writer(lines, lineterminator="\n")
-            table.writerow(COLUMNS)
-            for row in rows:
-                same = "true" if row.same_slice else "false"
-                table.writerow((row.path, row.partner, f"{row.score:.4f}", row.transform, same))
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(out) as lines:
+        table = csv.writer(lines, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for row in rows:
+            same = "true" if row.same_slice else "false"
+            table.writerow((row.path, row.partner, f"{row.score:.4f}", row.transform, same))

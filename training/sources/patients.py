@@ -18,6 +18,7 @@ from pathlib import Path
 from hub_model.errors import InputRejected
 from training.sources import Record, SourceError, pixel_hash
 from training.sources.survey import Notes
+from training.whole_file import whole_file
 
 FOLDER = Path(__file__).parent
 DIGITS = 16  # of the hash that are kept: two of 10,000 images are alike by chance once in 10^11
@@ -125,18 +126,13 @@ def write(groups: Path, images: Path, out: Path) -> int:
     Raises:
         InputRejected: an image cannot be read.
     """
-    partial = out.with_name(out.name + ".partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as lines:
-            table = csv.writer(lines, lineterminator="\n")
-            table.writerow(_COLUMNS)
-            count = 0
-            for known in _rows(groups, images):
-                table.writerow(astuple(known))
-                count += 1
-        partial.rename(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    count = 0
+    with whole_file(out) as lines:
+        table = csv.writer(lines, lineterminator="\n")
+        table.writerow(_COLUMNS)
+        for known in _rows(groups, images):
+            table.writerow(astuple(known))
+            count += 1
     return count
 
 
