@@ -1,12 +1,12 @@
 """One YAML into a typed tree."""
 
+from training.recipe.line_spec import AuditSpec, ChecksSpec, CrossValidationSpec, EvaluateSpec
 from training.recipe.read import RECIPES, RecipeError
 from training.recipe.train_spec import AugmentSpec, PhaseSpec, TrainSpec
 from training.recipe.tree import (
     FINDING_ONLY,
     SET_ASIDE,
     SPLITS,
-    CrossValidationSpec,
     DataSpec,
     Effective,
     GuardSpec,
@@ -19,7 +19,8 @@ from training.recipe.tree import (
 )
 
 __all__ = [
-    "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AugmentSpec", "CrossValidationSpec",
-    "DataSpec", "Effective", "GuardSpec", "ModelSpec", "PhaseSpec", "PolicySpec", "Recipe",
-    "RecipeError", "StrangerSpec", "TrainSpec", "effective", "load",
+    "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AuditSpec", "AugmentSpec", "ChecksSpec",
+    "CrossValidationSpec", "DataSpec", "Effective", "EvaluateSpec", "GuardSpec", "ModelSpec",
+    "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective",
+    "load",
 ]  # fmt: skip

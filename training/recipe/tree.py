@@ -17,6 +17,13 @@ from pydantic import Field, ValidationError, model_validator
 
 from hub_model.contract import FindingSpec, PreprocessSpec, QualityLimits, Share
 from training.recipe.errors import explain
+from training.recipe.line_spec import (
+    AuditSpec,
+    ChecksSpec,
+    CrossValidationSpec,
+    EvaluateSpec,
+    PublishSpec,
+)
 from training.recipe.read import RecipeError, read
 from training.recipe.train_spec import Node, TrainSpec
 from training.sources import NO_FINDING
@@ -46,6 +53,9 @@ class DataSpec(Node):
     # CSV with the columns path and group, below root; None: the patients that the source or the map
     # shipped for it states, or else identical pixels.
     groups: str | None = None
+    # Images that show the same slice or head, found by linkage, become one group: for sources that
+    # state no patients.
+    look_alikes: bool = False
     review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
@@ -100,16 +110,6 @@ class PolicySpec(Node):
     min_agreement_none: Share
 
 
-class CrossValidationSpec(Node):
-    """Folds over all typed images: each is tested on once, by a network that never met its groups.
-
-    The fold after the tested one chooses the epoch, the others are learnt from.
-    """
-
-    folds: Annotated[int, Field(ge=3)] = 5
-    seed: Annotated[int, Field(ge=0)] = 0  # of the division
-
-
 class Recipe(Node):
     """Everything that shapes a run."""
 
@@ -127,7 +127,12 @@ class Recipe(Node):
     train: TrainSpec
     guard: GuardSpec
     policy: PolicySpec
-    crossval: CrossValidationSpec = CrossValidationSpec()
+    audit: AuditSpec = AuditSpec()
+    checks: ChecksSpec = ChecksSpec()
+    crossval: CrossValidationSpec | None = None
+    evaluate: EvaluateSpec = EvaluateSpec()
+    publish: PublishSpec | None = None
+    track: Literal["none", "trackio"] = "none"
     beside: str | None = None  # folder of another run whose test figures are shown beside these
 
     @model_validator(mode="after")
@@ -177,11 +182,12 @@ class Recipe(Node):
 
     @property
     def published(self) -> dict[str, Any]:
-        """The effective recipe as a revision records it: without the folders of this machine."""
+        """The effective recipe as a revision records it: without folders and Hub of this machine."""
         tree = self.model_dump(mode="json")
         tree["data"]["root"] = "."
         tree["model"]["weights"] = Path(self.model.weights).name
-        tree["beside"] = None
+        tree["beside"] = tree["publish"] = None
+        tree["track"] = "none"
         return tree
 
     @property

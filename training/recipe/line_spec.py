@@ -1,0 +1,54 @@
+"""What a recipe says about the line around the training: checks, folds, pictures, publishing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hub_model.contract import Share
+from training.recipe.train_spec import Node
+
+FailOn = Literal["error", "warning", "never"]
+By = Literal["group", "image"]
+
+
+class AuditSpec(Node):
+    """How bad a finding of the audit may be before the line ends there."""
+
+    fail_on: FailOn = "never"
+
+
+class ChecksSpec(Node):
+    """What every image of the dataset must be, and how bad a fault ends the line."""
+
+    min_bytes: Annotated[int, Field(ge=0)] = 256  # of an encoded image
+    min_side: Annotated[int, Field(ge=1)] = 32  # pixels
+    min_contrast: Share = 0.02  # standard deviation of the grey values, of their range
+    fail_on: FailOn = "error"
+
+
+class CrossValidationSpec(Node):
+    """Folds over all typed images: each is tested on once, by a network that never met its groups.
+
+    The fold after the tested one chooses the epoch, the others are learnt from.
+    """
+
+    folds: Annotated[int, Field(ge=3)] = 5
+    seed: Annotated[int, Field(ge=0)] = 0  # of the division
+    # What is kept together. "image" is what a random split does, slices of one patient on both
+    # sides: beside "group" it shows what that claims, and nothing else.
+    by: Annotated[tuple[By, ...], Field(min_length=1)] = ("group",)
+
+
+class EvaluateSpec(Node):
+    """What is shown beside the figures."""
+
+    top_per_class: Annotated[int, Field(ge=0)] = 6  # images right, and wrong, in a gallery
+
+
+class PublishSpec(Node):
+    """Where a finished bundle goes."""
+
+    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]  # model repository on the Hub
+    tag: str | None = None
