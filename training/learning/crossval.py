@@ -70,11 +70,20 @@ def divide(data: Inputs, spec: CrossValidationSpec, by: By) -> NDArray[np.int64]
     return np.array(splits.folds(groups, strata, spec.folds, spec.seed), np.int64)
 
 
-def run(recipe: Recipe, config: ModelConfig, data: Inputs, folder: Path, *, by: By) -> OutOfFold:
+def run(
+    recipe: Recipe,
+    spec: CrossValidationSpec,
+    config: ModelConfig,
+    data: Inputs,
+    folder: Path,
+    *,
+    by: By,
+) -> OutOfFold:
     """Train and score every fold; what the folder holds of them already is not done again.
 
     Args:
-        recipe: how to train, and `crossval` how to divide.
+        recipe: how to train.
+        spec: how to divide.
         config: the network to build.
         data: typed images.
         folder: gets a folder a fold, with weights, history and scores; made if need be.
@@ -83,24 +92,58 @@ def run(recipe: Recipe, config: ModelConfig, data: Inputs, folder: Path, *, by: 
     Raises:
         UsageError: as `divide`, or the folder holds folds of another recipe or of other images.
     """
-    folds = divide(data, recipe.crossval, by)
+    folds = divide(data, spec, by)
     belongs = {
         "recipe": digests.of_recipe(recipe),
         "first weights": digests.of_weights_file(recipe),
         "images": digests.of_inputs(data),
-        "division": json.dumps([by, recipe.crossval.model_dump()]),
+        "division": json.dumps([by, spec.model_dump(include={"folds", "seed"})]),
     }
-    logits = np.zeros((len(data), config.num_classes), np.float32)
-    histories = []
-    for number in range(recipe.crossval.folds):
+    for number in range(spec.folds):
         target = folder / f"fold-{number}"
         if not _is_whole(target, belongs):
-            _train(recipe, config, data, folds, number, target, belongs)
-        scores = load_file(target / SCORES)
-        logits[scores["rows"]] = scores["logits"]
-        kept = json.loads((target / "history.json").read_text())
-        histories.append(tuple(Epoch(**epoch) for epoch in kept))
-    return OutOfFold(by, folds, logits, tuple(histories))
+            choosing = (number + 1) % spec.folds
+            _train(recipe, config, data, folds, number, choosing, target, belongs)
+    return read(data, spec, folder, by=by)
+
+
+def read(data: Inputs, spec: CrossValidationSpec, folder: Path, *, by: By) -> OutOfFold:
+    """What `run` left in the folder.
+
+    Args:
+        data: the images that were divided.
+        spec: how.
+        folder: of all folds.
+        by: see `divide`.
+
+    Raises:
+        UsageError: a fold is missing, or was made of other images or by another division.
+    """
+    folds = divide(data, spec, by)
+    found = [
+        _read_fold(folder / f"fold-{number}", np.flatnonzero(folds == number))
+        for number in range(spec.folds)
+    ]
+    logits = np.empty((len(data), found[0][0].shape[1]), np.float32)
+    for number, (scores, _) in enumerate(found):
+        logits[folds == number] = scores
+    return OutOfFold(by, folds, logits, tuple(history for _, history in found))
+
+
+def _read_fold(
+    target: Path, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], tuple[Epoch, ...]]:
+    """Logits and history of one fold, if it was tested on those rows."""
+    if not (target / SCORES).is_file():
+        raise UsageError(f"{target.name} has no {SCORES}: run the cross-validation to its end")
+    scores = load_file(target / SCORES)
+    if not np.array_equal(scores["rows"], rows):
+        raise UsageError(
+            f"{target.name} was tested on {len(scores['rows'])} images that are not the "
+            f"{len(rows)} of this division: give another folder, or remove this one"
+        )
+    kept = json.loads((target / "history.json").read_text())
+    return scores["logits"], tuple(Epoch(**epoch) for epoch in kept)
 
 
 def _is_whole(target: Path, belongs: Mapping[str, str]) -> bool:
@@ -123,17 +166,17 @@ def _train(
     data: Inputs,
     folds: NDArray[np.int64],
     number: int,
+    choosing: int,
     target: Path,
     belongs: dict[str, str],
 ) -> None:
-    """One fold: the next one chooses the epoch, the others are learnt from."""
+    """One fold: another chooses the epoch, the rest is learnt from."""
     tested = np.flatnonzero(folds == number)
-    choosing = folds == (number + 1) % recipe.crossval.folds
     trained = loop.train(
         recipe,
         config,
-        data.rows((folds != number) & ~choosing),
-        data.rows(choosing),
+        data.rows((folds != number) & (folds != choosing)),
+        data.rows(folds == choosing),
         checkpoints=target / "checkpoints",
         metrics=target / "metrics.jsonl",
     )

@@ -13,7 +13,7 @@ from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
 from training.inputs import Inputs
 from training.learning.crossval import By, OutOfFold
-from training.recipe import Recipe
+from training.recipe import CrossValidationSpec, Recipe
 from training.statistics import Rows, figure, macro_f1, sample
 
 WORDS: dict[By, str] = {
@@ -24,7 +24,9 @@ MIN_GROUPS = 20  # with and without the finding: below, a resampling can miss a 
 PREFIX: dict[By, str] = {"group": "crossval", "image": "crossval_by_image"}
 
 
-def measure(recipe: Recipe, data: Inputs, found: Sequence[OutOfFold]) -> MetricsFile:
+def measure(
+    recipe: Recipe, spec: CrossValidationSpec, data: Inputs, found: Sequence[OutOfFold]
+) -> MetricsFile:
     """Figures "crossval.…" and "crossval_by_image.…", and a table of the folds.
 
     Both get their intervals from resampling groups, so that they differ by what was learnt from
@@ -32,6 +34,7 @@ def measure(recipe: Recipe, data: Inputs, found: Sequence[OutOfFold]) -> Metrics
 
     Args:
         recipe: names the classes and the finding.
+        spec: how the images were divided.
         data: the images that were divided.
         found: one or both ways of dividing them.
 
@@ -43,7 +46,7 @@ def measure(recipe: Recipe, data: Inputs, found: Sequence[OutOfFold]) -> Metrics
     table: list[dict[str, str | int | float | None]] = []
     for way in found:
         statistics = _statistics(recipe, data, way)
-        words = WORDS[way.by].format(k=recipe.crossval.folds)
+        words = WORDS[way.by].format(k=spec.folds)
         for name, statistic in statistics.items():
             unit = "nats" if name == "nll" else "share"
             figures[f"{PREFIX[way.by]}.{name}"] = figure(words, data.groups, statistic, unit=unit)

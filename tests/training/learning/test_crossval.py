@@ -18,7 +18,8 @@ from training.learning.crossval_figures import MIN_GROUPS, measure
 from training.recipe import CrossValidationSpec
 
 K = 3
-RECIPE = recipe("train.head.epochs=0", f"crossval.folds={K}")
+RECIPE = recipe("train.head.epochs=0")
+SPEC = CrossValidationSpec(folds=K)
 
 
 def paired(n):
@@ -29,8 +30,8 @@ def paired(n):
     return Inputs(data.images[order], data.labels[order], data.present[order], groups, ((),) * n)
 
 
-def run(data, folder, by="group", effective=RECIPE):
-    return crossval.run(effective, export.model_config(effective), data, folder, by=by)
+def run(data, folder, by="group", effective=RECIPE, spec=SPEC):
+    return crossval.run(effective, spec, export.model_config(effective), data, folder, by=by)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def finished(tmp_path_factory):
 
 
 def test_folds_by_group_keep_groups_together_and_by_image_do_not():
-    data, spec = paired(48), CrossValidationSpec(folds=K)
-    by_group, by_image = (divide(data, spec, by) for by in ("group", "image"))
+    data = paired(48)
+    by_group, by_image = (divide(data, SPEC, by) for by in ("group", "image"))
     for folds, together in ((by_group, True), (by_image, False)):
         sides = [set(folds[data.groups == group]) for group in np.unique(data.groups)]
         assert all(len(side) == 1 for side in sides) is together
@@ -54,7 +55,7 @@ def test_images_without_a_class_are_refused():
     labels = np.where(np.arange(48) < 3, -1, data.labels)
     untyped = Inputs(data.images, labels, data.present, data.groups, data.quality)
     with pytest.raises(UsageError, match="3 images have no class"):
-        divide(untyped, CrossValidationSpec(folds=K), "group")
+        divide(untyped, SPEC, "group")
 
 
 def test_each_fold_is_scored_by_its_own_kept_weights(finished):
@@ -104,19 +105,53 @@ def test_a_stopped_cross_validation_goes_on_and_a_finished_one_is_read(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("overrides", "rows", "by", "message"),
+    ("overrides", "seed", "rows", "by", "message"),
     [
-        (("train.batch=8",), 48, "group", "other recipe:"),
-        ((), 40, "group", "other images:"),
-        (("crossval.seed=1",), 48, "group", "other division:"),
-        ((), 48, "image", "other division:"),
+        (("train.batch=8",), 0, 48, "group", "other recipe:"),
+        ((), 0, 40, "group", "other images:"),
+        ((), 1, 48, "group", "other division:"),
+        ((), 0, 48, "image", "other division:"),
     ],
 )
-def test_folds_of_another_training_are_refused(finished, overrides, rows, by, message):
+def test_folds_of_another_training_are_refused(finished, overrides, seed, rows, by, message):
     folder, _ = finished
-    other = recipe("train.head.epochs=0", f"crossval.folds={K}", *overrides)
+    other = recipe("train.head.epochs=0", *overrides)
     with pytest.raises(UsageError, match=message):
-        run(paired(rows), folder, by, other)
+        run(paired(rows), folder, by, other, CrossValidationSpec(folds=K, seed=seed))
+
+
+def test_folds_stay_when_they_are_to_be_made_another_way_too(finished):
+    folder, whole = finished
+    both = CrossValidationSpec(folds=K, by=("group", "image"))
+    assert np.array_equal(run(paired(48), folder, spec=both).logits, whole.logits)
+
+
+def test_what_was_left_is_read_and_another_division_is_not(tmp_path, finished):
+    folder, whole = finished
+    again = crossval.read(paired(48), SPEC, folder, by="group")
+    assert np.array_equal(again.logits, whole.logits)
+    assert again.histories == whole.histories
+    with pytest.raises(UsageError, match=r"fold-0 was tested on 16 images that are not the 16"):
+        crossval.read(paired(48), SPEC, folder, by="image")
+    with pytest.raises(UsageError, match=r"fold-3 has no scores.safetensors"):
+        crossval.read(
+            paired(48), CrossValidationSpec(folds=4), _linked(folder, tmp_path), by="group"
+        )
+
+
+def _linked(folder, target):
+    """The folds with rows as four of them would have."""
+    from safetensors.numpy import load_file, save_file
+
+    folds = divide(paired(48), CrossValidationSpec(folds=4), "group")
+    for number in range(K):
+        kept = target / f"fold-{number}"
+        kept.mkdir()
+        rows = np.flatnonzero(folds == number)
+        logits = load_file(folder / f"fold-{number}" / crossval.SCORES)["logits"][: len(rows)]
+        save_file({"rows": rows, "logits": logits}, kept / crossval.SCORES)
+        (kept / "history.json").write_text("[]")
+    return target
 
 
 def told(data, right, by):
@@ -125,13 +160,13 @@ def told(data, right, by):
     wrong = rng.random(len(data)) >= right
     said = np.where(wrong, (data.labels + 1) % 4, data.labels)
     logits = 3 * np.eye(4, dtype=np.float32)[said]
-    return OutOfFold(by, divide(data, RECIPE.crossval, by), logits, ((),) * K)
+    return OutOfFold(by, divide(data, SPEC, by), logits, ((),) * K)
 
 
 def test_figures_say_both_divisions_with_intervals_and_the_folds():
     data = paired(400)
     ways = [told(data, 0.8, "group"), told(data, 0.95, "image")]
-    found = measure(RECIPE, data, ways)
+    found = measure(RECIPE, SPEC, data, ways)
     honest, leaky = (
         found.figures[f"{name}.accuracy"] for name in ("crossval", "crossval_by_image")
     )
@@ -152,11 +187,11 @@ def test_figures_say_both_divisions_with_intervals_and_the_folds():
 
 def test_figures_of_the_finding_take_all_types_together():
     data = paired(400)
-    perfect = measure(RECIPE, data, [told(data, 1.1, "group")]).figures
+    perfect = measure(RECIPE, SPEC, data, [told(data, 1.1, "group")]).figures
     assert perfect["crossval.finding_roc_auc"].value == 1
     mistaken = 3 * np.eye(4, dtype=np.float32)[np.array([1, 3, 2, 0])[data.labels]]  # type only
-    way = OutOfFold("group", divide(data, RECIPE.crossval, "group"), mistaken, ((),) * K)
-    found = measure(RECIPE, data, [way]).figures
+    way = OutOfFold("group", divide(data, SPEC, "group"), mistaken, ((),) * K)
+    found = measure(RECIPE, SPEC, data, [way]).figures
     assert found["crossval.accuracy"].value == 0.25
     for name in ("roc_auc", "pr_auc", "f1", "sensitivity", "specificity"):
         assert found[f"crossval.finding_{name}"].value == 1
@@ -168,4 +203,4 @@ def test_figures_of_the_finding_take_all_types_together():
 def test_too_few_groups_for_an_interval_are_refused(rows, message):
     data = paired(rows)
     with pytest.raises(UsageError, match=f"^{message}: .* take {MIN_GROUPS} of either kind"):
-        measure(RECIPE, data, [told(data, 0.8, "group")])
+        measure(RECIPE, SPEC, data, [told(data, 0.8, "group")])
