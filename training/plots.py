@@ -193,17 +193,30 @@ def verdicts(metrics: MetricsFile, path: Path) -> None:
 
 
 @contextmanager
-def _figure(metrics: MetricsFile, path: Path, inches: tuple[float, float]) -> Iterator[Axes]:
-    """One pair of axes, saved as SVG at the end; a phantom's picture says so."""
+def picture(path: Path, inches: tuple[float, float], *, phantom: bool) -> Iterator[Figure]:
+    """An empty figure, saved as SVG at the end; a phantom's picture says so.
+
+    Args:
+        path: of the SVG; the same figure gives the same bytes.
+        inches: width and height.
+        phantom: whether it shows results of drawn images.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas  # draws without a display and without pyplot
 
     with rc_context(STYLE):
         figure: Figure = Canvas(figsize=inches, layout="constrained")
-        yield figure.subplots()
-        if metrics.phantom:
+        yield figure
+        if phantom:
             figure.supxlabel("PHANTOM: drawn images, no patient", fontsize=8, color=ORANGE)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+
+
+@contextmanager
+def _figure(metrics: MetricsFile, path: Path, inches: tuple[float, float]) -> Iterator[Axes]:
+    """One pair of axes in a picture."""
+    with picture(path, inches, phantom=metrics.phantom) as figure:
+        yield figure.subplots()
 
 
 def _write_csv(rows: Sequence[Row], path: Path) -> None:

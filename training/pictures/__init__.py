@@ -1,0 +1,1 @@
+"""Curves, plots, galleries and examples of a run: data first, then pictures of it."""
