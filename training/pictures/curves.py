@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 
 from hub_model.contract import Figure, FindingSpec
 from hub_model.errors import UsageError
-from training.pictures.model import Curve, Kind, Target
+from training.pictures.model import MIN_GROUPS, Curve, Kind, Target
 from training.statistics import Rows, figure, sample
 
 POINTS = 200  # of a curve at most; areas are taken before points are left out
 DIGITS = 5  # kept of a point
-# Groups with and without the positive answer from which an interval is drawn: below, a resampling
-# can miss a side altogether.
-MIN_GROUPS = 20
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]

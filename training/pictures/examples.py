@@ -19,6 +19,7 @@ from training.learning.sampling import evenly
 from training.linkage.collection import eight_bit
 from training.pictures.gallery import beside
 from training.pictures.model import EXAMPLES_INDEX, ExamplePicture, ExamplesFile
+from training.preparing import slice_of
 from training.whole_file import whole_file
 
 SPLIT = "train"
@@ -59,7 +60,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
     for label, place, row in _choose(labels, ready.groups, len(label_names)):
-        piece = inputs.slice_of(stored[row]["image"]["bytes"])
+        piece = slice_of(stored[row]["image"]["bytes"])
         name = f"{label_names[label]}_{place}.png"
         both = beside(boxed(piece, spec), np.asarray(ready.images[row]))
         Image.fromarray(both).save(folder / name)

@@ -18,6 +18,10 @@ PLOTS = "plots"  # folder of SVGs and of the tables behind them
 GALLERY, GALLERY_INDEX = "gallery", "gallery.json"
 EXAMPLES, EXAMPLES_INDEX = "examples", "examples.json"
 
+# Groups with and without the positive answer from which an area has an interval: below, a
+# resampling can miss a side altogether.
+MIN_GROUPS = 20
+
 Count = Annotated[int, Field(ge=0)]
 Kind = Literal["finding", "class"]
 Answer = Literal["right", "wrong"]

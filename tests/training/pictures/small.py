@@ -14,7 +14,7 @@ from hub_model.network import build
 from hub_model.policy import Decision, Evidence, decide
 from tests.training.learning.tiny import recipe
 from tests.training.measured_run import metrics, parts
-from training import dataset, export, inputs
+from training import dataset, inputs, network_config, preparing
 from training.learning.crossval import OutOfFold
 from training.learning.history import Epoch
 from training.pictures.write import Folded, Material
@@ -52,12 +52,14 @@ def material(run: Path) -> Material:
     for name in SPLITS:
         rows = dataset.load(built)[name].cast_column("image", datasets.Image(decode=False))
         images = ({**row, "image": row["image"]["bytes"]} for row in rows)
-        inputs.write(prepared, name, images, len(rows), effective.preprocess, effective.quality)
+        preparing.write(prepared, name, images, len(rows), effective.preprocess, effective.quality)
     test = score(inputs.read(prepared, "test"))
     rng = np.random.default_rng(1)
     return Material(
         recipe=effective,
-        ready=engine.from_network(build(export.model_config(effective)), effective.preprocess),
+        ready=engine.from_network(
+            build(network_config.model_config(effective)), effective.preprocess
+        ),
         split="test groups",
         test=test,
         temperature=TEMPERATURE,

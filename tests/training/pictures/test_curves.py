@@ -11,7 +11,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from hub_model.contract import FindingSpec
 from hub_model.errors import UsageError
 from training.pictures import curves
-from training.pictures.curves import MIN_GROUPS, POINTS, Ranking, of_test, questions
+from training.pictures.curves import POINTS, Ranking, of_test, questions
+from training.pictures.model import MIN_GROUPS
 
 LABELS = ("glioma", "meningioma", "notumor", "pituitary")
 FINDING = FindingSpec(name="tumor", none_labels=("notumor",))

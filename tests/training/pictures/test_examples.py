@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hub_model.errors import UsageError
-from training import inputs
+from training import inputs, preparing
 from training.pictures import examples
 from training.pictures.examples import BOX, PER_CLASS, boxed
 from training.pictures.gallery import GAP
@@ -74,7 +74,7 @@ def test_images_prepared_from_another_dataset_are_refused(tmp_path, material):
         for image in ready.images[:3]
     ]
     recipe = material.recipe
-    inputs.write(tmp_path / "p", "train", rows, 3, recipe.preprocess, recipe.quality)
+    preparing.write(tmp_path / "p", "train", rows, 3, recipe.preprocess, recipe.quality)
     with pytest.raises(UsageError, match="are not those of the dataset"):
         examples.write(
             tmp_path / "out",

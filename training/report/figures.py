@@ -1,0 +1,128 @@
+"""Figures as tables: each with its interval, its coverage, its n and its split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import mean, stdev
+
+from hub_model.contract import Figure, MetricsFile
+from training.card_figures import AS_LABELLED, FIGURES, OFFICIAL, TEST, shown
+from training.plots import Row, number, table
+from training.report import html
+from training.report.html import NOTHING, Html
+
+BY_GROUP, BY_IMAGE = "crossval.", "crossval_by_image."
+TITLES = {
+    TEST: "Test",
+    AS_LABELLED: "Test as the source labels it, images under doubt among them",
+    OFFICIAL: "Leaky, for comparison only: another network on the source's own split",
+    BY_GROUP: "All folds",
+    BY_IMAGE: "All folds",
+}  # prefix of the names of figures to what they were measured for
+OUT_OF_FOLD = {
+    "accuracy": "likeliest class right",
+    "macro_f1": "macro F1 of the likeliest class",
+    "nll": "negative log-likelihood",
+    "ece": "calibration error",
+    "finding_roc_auc": "area under the ROC curve, {finding} or none",
+    "finding_pr_auc": "average precision, {finding} or none",
+    "finding_f1": "F1 of {finding}",
+    "finding_sensitivity": "{finding} found, of all with one",
+    "finding_specificity": "none said, of all without",
+}  # of a cross-validation, in which nothing is refused
+FOLD_HEADS = {
+    "n_images": "images",
+    "n_groups": "groups",
+    "epochs": "epochs",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "nll": "NLL, nats",
+    "ece": "ECE",
+    "finding_roc_auc": "ROC area",
+    "finding_pr_auc": "average precision",
+    "finding_f1": "F1",
+    "finding_sensitivity": "sensitivity",
+    "finding_specificity": "specificity",
+}
+COUNTED = ("n_images", "n_groups", "epochs")
+
+
+def tables(metrics: MetricsFile, finding: str, *prefixes: str) -> Iterator[Html]:
+    """One table for each of the prefixes that has figures and each split they were measured on.
+
+    Args:
+        metrics: of a run.
+        finding: what an accepted finding is called.
+        prefixes: keys of `TITLES`.
+    """
+    for prefix in prefixes:
+        words = OUT_OF_FOLD if prefix in (BY_GROUP, BY_IMAGE) else {}
+        own = {
+            name.removeprefix(prefix): figure
+            for name, figure in metrics.figures.items()
+            if name.startswith(prefix)
+        }
+        for split in dict.fromkeys(figure.sample.split for figure in own.values()):
+            rows = []
+            for key, figure in own.items():
+                if figure.sample.split != split:
+                    continue
+                said, coverage = FIGURES.get(key, (key, None))
+                rows.append(
+                    (
+                        words.get(key, said).format(finding=finding),
+                        spoken(figure, figure.value),
+                        interval(figure),
+                        "every image" if coverage is None else shown(metrics, prefix + coverage),
+                        str(figure.sample.n_images),
+                        str(figure.sample.n_groups),
+                    )
+                )
+            heads = ("figure", "value", "95 % interval", "coverage", "images", "groups")
+            yield html.table(f"{TITLES[prefix]} ({split})", heads, rows)
+
+
+def spoken(figure: Figure, value: float | None) -> str:
+    """A value in the figure's unit, or a dash."""
+    if value is None:
+        return NOTHING
+    if figure.unit == "share":
+        return f"{100 * value:.1f} %"
+    return f"{value:.0f}" if figure.unit == "count" else f"{value:.3f}"
+
+
+def interval(figure: Figure) -> str:
+    """Both ends, or a dash."""
+    ends = (spoken(figure, figure.low), spoken(figure, figure.high))
+    return NOTHING if NOTHING in ends else f"{ends[0]} to {ends[1]}"
+
+
+def folds(metrics: MetricsFile, by: str) -> Html:
+    """Every fold of one way of dividing.
+
+    Args:
+        metrics: with the table "folds".
+        by: "group" or "image".
+
+    Raises:
+        BundleError: the table is missing.
+    """
+    rows = [row for row in table(metrics, "folds") if row["by"] == by]
+    keys = [key for key in FOLD_HEADS if all(key in row for row in rows)]
+    lines = [(f"{number(row, 'fold'):.0f}", *(_of_fold(row, key) for key in keys)) for row in rows]
+    lines.append(("mean ± SD", *(_spread(rows, key) for key in keys)))
+    return html.table("Fold by fold", ("fold", *(FOLD_HEADS[key] for key in keys)), lines)
+
+
+def _spread(rows: Sequence[Row], key: str) -> str:
+    """Mean and standard deviation over the folds that have a value."""
+    values = [number(row, key) for row in rows if row[key] is not None]
+    if key in COUNTED or len(values) < 2:
+        return NOTHING
+    return f"{mean(values):.3f} ± {stdev(values):.3f}"
+
+
+def _of_fold(row: Row, key: str) -> str:
+    if row[key] is None:  # e.g. specificity where every image shows the finding
+        return NOTHING
+    return f"{number(row, key):.{0 if key in COUNTED else 3}f}"
