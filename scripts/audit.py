@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scripts.options import report as say
-
-if TYPE_CHECKING:
-    from training.audit.model import Report, Severity
 
 REACHED = 4  # exit code where a finding is as severe as --fail-on says
 
@@ -94,14 +91,6 @@ def audit_dataset(
         print(documents.text(found), end="")
     for finding in found.findings:
         say(f"{finding.severity}: {finding.found}")
-    if fails(found, fail_on):
+    if found.reaches(fail_on):
         say(f"error: the audit found something of severity {found.worst}, see --fail-on")
         raise typer.Exit(REACHED)
-
-
-def fails(found: Report, fail_on: FailOn) -> bool:
-    """Whether a finding is as severe as that, or more."""
-    worst: Severity | None = found.worst
-    if worst is None or fail_on is FailOn.NEVER:
-        return False
-    return worst.rank >= type(worst)(fail_on).rank

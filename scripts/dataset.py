@@ -30,21 +30,23 @@ def build(
     ],
     overrides: Overrides = None,
 ) -> None:
-    """Build a recipe's dataset into FOLDER/dataset, and its tables into FOLDER/manifests.
+    """Build a recipe's dataset into FOLDER/split, and its tables into FOLDER/manifests.
 
     Prints the build's report and that of the tables as JSON.
     """
-    from training import dataset, pipeline
+    from training import dataset
     from training import recipe as recipes
-    from training.dataset import manifests
+    from training.dataset import manifests, report
+    from training.pipeline import Wish, run
+    from training.stages.names import DATASET
 
     found = recipes.load(recipe, overrides or ())
-    pipeline.claim(found, out)
-    built = pipeline.build_dataset(found, out)
+    built = run(found, out, Wish(until="split")) / DATASET
     written = manifests.write(
-        dataset.load(out / "dataset"), out / manifests.FOLDER, manifests.strangers_of(found)
+        dataset.load(built), out / manifests.FOLDER, manifests.strangers_of(found)
     )
-    print(json.dumps({**built, "manifests": asdict(written)}, indent=2))
+    said = report.read(built / report.REPORT).to_dict()
+    print(json.dumps({**said, "manifests": asdict(written)}, indent=2))
 
 
 app.command("audit")(audit_dataset)

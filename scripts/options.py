@@ -36,9 +36,10 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="FOLDER|OWNER/NAME@REVISION",
+        metavar="FOLDER|POINTER|OWNER/NAME@REVISION",
         show_default=False,
-        help="A bundle folder, or a revision on the Hub: 40 hex digits or a tag.",
+        help="A bundle folder, a latest.json that points at a run's bundle, or a revision on the "
+        "Hub: 40 hex digits or a tag.",
     ),
 ]
 
@@ -55,16 +56,20 @@ def open_model(text: str) -> NamedModel:
     """The model that `--model` names; its revision is reported on stderr.
 
     Args:
-        text: a bundle folder, or `owner/name@revision`; a tag is resolved to 40 hex digits first.
+        text: a bundle folder, a pointer to one, or `owner/name@revision`; a tag is resolved to 40
+            hex digits first.
 
     Raises:
-        UsageError: neither a folder nor a well-formed reference.
+        UsageError: neither a folder, a pointer nor a well-formed reference.
+        RunError: the pointer's target is gone or changed.
         HubError: the Hub does not have that revision.
         BundleError: the revision breaks the contract.
     """
     from hub_model import GuardedClassifier
 
     folder = Path(text)
+    if folder.suffix == ".json" and folder.is_file():
+        folder = _pointed(folder)
     if folder.is_dir():
         named = NamedModel(GuardedClassifier.from_folder(folder), None)
     else:
@@ -73,6 +78,20 @@ def open_model(text: str) -> NamedModel:
         named = NamedModel(GuardedClassifier.from_pretrained(repo_id, pinned), repo_id)
     report(f"model {named.repo_id or folder}, revision {named.classifier.revision}")
     return named
+
+
+def _pointed(file: Path) -> Path:
+    """The bundle that a pointer names."""
+    from hub_model.errors import UsageError
+    from training.pipeline import pointers
+    from training.stages.names import BUNDLE
+
+    bundle = pointers.follow(file) / BUNDLE
+    if not bundle.is_dir():
+        raise UsageError(
+            f"--model {file.name} points at a dataset or a source: give the pointer of a model"
+        )
+    return bundle
 
 
 def parse_ref(text: str) -> tuple[str, str]:

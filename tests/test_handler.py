@@ -33,8 +33,8 @@ from hub_model.guard import Guard
 from hub_model.handler import EndpointHandler
 from hub_model.network import build, to_half
 from hub_model.reading import read_bytes, read_case
-from training import export
-from training.inputs import slice_of
+from training import export, network_config
+from training.preparing import slice_of
 from training.sources.phantom import phantom_records
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
     import torch
 
     torch.manual_seed(0)
-    config = export.hub_config(
+    config = network_config.hub_config(
         architecture="resnet10t",
         label_names=("notumor", "tumor"),
         guarded=GuardedConfig(

@@ -19,7 +19,7 @@ from hub_model.hub import download, publish
 from hub_model.policy import decide
 from hub_model.preprocess import normalise
 from hub_model.reading import read_bytes
-from training import inputs
+from training import inputs, preparing
 from training.sources.phantom import draw
 from training.sources.phantom_files import write_dicom_series, write_nifti, write_raster, write_zip
 from training.sources.phantom_heads import make_head
@@ -172,7 +172,7 @@ def test_training_and_serving_prepare_the_same_bytes(classifier, upload, tmp_pat
     rows = [
         {"image": file.read_bytes(), "label": 0, "finding": None, "group": "g"} for file in files
     ]
-    inputs.write(tmp_path, "rows", rows, len(rows), spec, classifier.bundle.policy.quality)
+    preparing.write(tmp_path, "rows", rows, len(rows), spec, classifier.bundle.policy.quality)
     learnt = inputs.read(tmp_path, "rows").images
     assert len(shown) in (1, SLICES)
     assert learnt.tobytes() == np.array(shown[: len(files)]).tobytes()

@@ -94,12 +94,12 @@ def convert(old: Path, out: Path, *, none_labels: Sequence[str] = ()) -> Path:
         UsageError: `out` is taken, or `none_labels` are not some of the labels.
         ConversionError: a file is missing, broken or contradicts another; the message names it.
     """
-    from training import export
+    from training import export, network_config
 
     if out.exists():
         raise UsageError("the target exists already: name a folder that does not")
     older = read(old)
-    config = export.hub_config(
+    config = network_config.hub_config(
         architecture=ARCHITECTURE,
         label_names=older.label_names,
         guarded=GuardedConfig(

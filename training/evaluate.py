@@ -16,8 +16,9 @@ from hub_model.contract import Figure, FindingSpec, MetricsFile, PolicyFile, Ver
 from hub_model.guard import Guard
 from hub_model.policy import Decision
 from training.fit_guard import Guards, judge
-from training.scores import Scores, decisions, together
+from training.scores import Scores, together
 from training.statistics import figure, macro_f1
+from training.verdicts import decisions
 
 Row = dict[str, str | int | float | None]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shutil
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,9 +18,7 @@ from hub_model import bundle, contract, engine
 from hub_model.case import Slice
 from hub_model.contract import (
     EnvironmentFile,
-    GuardedConfig,
     MetricsFile,
-    ModelCardFacts,
     ModelConfig,
     PolicyFile,
     TemperatureFile,
@@ -31,7 +28,7 @@ from hub_model.network import build
 from hub_model.predictor import GuardedClassifier
 from hub_model.preprocess import prepare
 from training import card, plots
-from training.recipe import Recipe
+from training.checkout import code_commit
 from training.sources.phantom import phantom_records
 
 PACKAGE = Path(bundle.__file__).parent
@@ -40,51 +37,6 @@ PACKAGES = (
     "accelerate", "datasets", "huggingface_hub", "numpy", "pillow", "pydicom", "safetensors",
     "scikit-learn", "scipy", "timm", "torch", "torchvision",
 )  # fmt: skip
-
-
-def model_config(recipe: Recipe) -> ModelConfig:
-    """config.json of the recipe's network, in timm's Hub format with our part beside it."""
-    return hub_config(
-        architecture=recipe.model.architecture,
-        label_names=recipe.labels,
-        guarded=GuardedConfig(
-            format_version=1,
-            finding=recipe.finding,
-            preprocess=recipe.preprocess,
-            facts=ModelCardFacts(
-                title=recipe.title, modality=recipe.modality, phantom=recipe.phantom
-            ),
-        ),
-    )
-
-
-def hub_config(
-    *, architecture: str, label_names: tuple[str, ...], guarded: GuardedConfig
-) -> ModelConfig:
-    """config.json for a timm architecture; all that timm needs to build it is written out."""
-    import timm
-
-    spec = guarded.preprocess
-    cfg = timm.get_pretrained_cfg(architecture)
-    args = {} if spec.channels == 3 else {"in_chans": spec.channels}
-    return ModelConfig(
-        architecture=architecture,
-        num_classes=len(label_names),
-        label_names=label_names,
-        model_args=args,
-        pretrained_cfg={
-            "num_classes": len(label_names),
-            "input_size": [spec.channels, spec.size, spec.size],
-            "fixed_input_size": False,
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-            "mean": list(spec.mean),
-            "std": list(spec.std),
-            "first_conv": cfg.first_conv,
-            "classifier": cfg.classifier,
-        },
-        neuroguard=guarded,
-    )
 
 
 def environment(
@@ -101,24 +53,6 @@ def environment(
         code_commit=code_commit(),
         seed=seed,
     )
-
-
-def code_commit() -> str:
-    """40 hex digits of the checkout this runs from; "+changes" when what makes a bundle differs."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", "-C", str(PACKAGE), *arguments],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-
-    dirty = ("status", "--porcelain", "--", str(PACKAGE), str(Path(__file__).parent))
-    try:
-        return git("rev-parse", "HEAD") + ("+changes" if git(*dirty) else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def write_bundle(
@@ -197,7 +131,7 @@ def _golden(
 
 
 def _golden_slices() -> list[Slice]:
-    from training.inputs import slice_of
+    from training.preparing import slice_of
 
     records = phantom_records(n_patients=GOLDEN_IMAGES, seed=0)
     first = {record.group: record for record in records}

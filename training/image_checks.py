@@ -13,8 +13,8 @@ from tqdm import tqdm
 from hub_model.errors import InputRejected
 from training.audit.model import EXAMPLES, Finding, Severity
 from training.audit.rows import Row
-from training.inputs import CHUNK, THREADS, slice_of
 from training.linkage.collection import eight_bit
+from training.preparing import CHUNK, THREADS, slice_of
 from training.recipe.line_spec import ChecksSpec
 
 if TYPE_CHECKING:

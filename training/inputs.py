@@ -1,4 +1,4 @@
-"""Prepared images on disk: every row of the data set through the same path as an upload.
+"""Prepared images on disk, read as they are asked for; `preparing` makes them.
 
 A memory map of uint8 costs 50 kB an image at 224 px and feeds training far faster than decoding
 would.
@@ -7,25 +7,12 @@ would.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
-
-from hub_model.case import Slice
-from hub_model.contract import PreprocessSpec, QualityLimits
-from hub_model.preprocess import prepare
-from hub_model.quality import reasons
-from hub_model.reading import read_bytes
-
-THREADS = 2
-CHUNK = 256  # images in flight; bounds memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,62 +53,13 @@ class Inputs:
         )
 
 
-def slice_of(data: bytes) -> Slice:
-    """The one slice in an encoded image: what serving would make of the same bytes."""
-    return read_bytes(data).slices[0]
-
-
-def write(
-    folder: Path,
-    name: str,
-    rows: Iterable[dict[str, Any]],
-    count: int,
-    spec: PreprocessSpec,
-    limits: QualityLimits,
-) -> None:
-    """Prepare `count` rows into `folder/name.npy` and `folder/name.json`; renamed when whole.
-
-    Args:
-        folder: is made if need be.
-        name: of the set, e.g. "train".
-        rows: dicts with `image` (encoded bytes), `label`, `finding` and `group`.
-        count: how many rows come.
-        spec: the recipe's preprocessing.
-        limits: the recipe's quality limits.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{name}.partial.npy"
-    images = np.lib.format.open_memmap(
-        partial, mode="w+", dtype=np.uint8, shape=(count, spec.size, spec.size)
-    )
-    index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
-
-    def one(row: dict[str, Any]) -> tuple[NDArray[np.uint8], list[str]]:
-        piece = slice_of(row["image"])
-        ready = prepare(piece, spec)
-        why = reasons(piece, ready, limits, spec.crop_threshold)
-        return ready.image, [reason.value for reason in why]
-
-    iterator = iter(rows)
-    with ThreadPoolExecutor(THREADS) as pool, tqdm(total=count, desc=f"prepare {name}") as bar:
-        while chunk := list(islice(iterator, CHUNK)):
-            for row, (image, why) in zip(chunk, pool.map(one, chunk), strict=True):
-                images[len(index["labels"])] = image
-                index["labels"].append(row["label"])
-                index["present"].append(row["finding"] not in (None, "none"))
-                index["groups"].append(row["group"])
-                index["quality"].append(why)
-            bar.update(len(chunk))
-    images.flush()
-    del images
-    partial.rename(folder / f"{name}.npy")
-    partial_index = folder / f"{name}.partial.json"
-    partial_index.write_text(json.dumps(index))
-    partial_index.rename(folder / f"{name}.json")
+def is_whole(folder: Path, name: str) -> bool:
+    """Whether the set of that name was finished; its index is renamed last."""
+    return (folder / f"{name}.json").is_file()
 
 
 def read(folder: Path, name: str) -> Inputs:
-    """What `write` left in the folder under that name."""
+    """The set of that name in a folder."""
     index = json.loads((folder / f"{name}.json").read_text())
     return Inputs(
         np.load(folder / f"{name}.npy", mmap_mode="r"),
@@ -133,7 +71,9 @@ def read(folder: Path, name: str) -> Inputs:
 
 
 def join(parts: Sequence[Inputs]) -> Inputs:
-    """Several sets as one."""
+    """Several sets as one; a single one stays on disk."""
+    if len(parts) == 1:
+        return parts[0]
     return Inputs(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),

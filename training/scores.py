@@ -1,4 +1,4 @@
-"""What the network says about prepared images, and the evidence that makes of each of them."""
+"""What the network says about prepared images."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_model import calibration, engine
-from hub_model.contract import FindingSpec, PolicyFile, Reason
+from hub_model import engine
 from hub_model.engine import Engine
-from hub_model.guard import Guard
-from hub_model.policy import Decision, Evidence, decide
 from training.inputs import Inputs, join
 
 
@@ -54,32 +51,3 @@ def score(ready: Engine, inputs: Inputs) -> Scores:
     """Run the network over a set of prepared images."""
     outputs = engine.run(ready, inputs.images, maps=False)
     return Scores(inputs, outputs.logits, outputs.embedding)
-
-
-def decisions(
-    scores: Scores,
-    label_names: tuple[str, ...],
-    finding: FindingSpec,
-    temperature: float,
-    guard: Guard,
-    policy: PolicyFile,
-) -> list[Decision]:
-    """The verdict on every image as a case of its own, through the policy that serving uses."""
-    probs = calibration.probabilities(scores.logits, temperature)
-    p_in_domain = guard.p_in_domain(scores.embedding)
-    return [
-        decide(
-            Evidence(
-                label_names=label_names,
-                none_labels=finding.none_labels,
-                finding=finding.name,
-                slice_reasons=(tuple(Reason(reason) for reason in why),),
-                logits=scores.logits[i : i + 1][: not why],
-                probabilities=probs[i : i + 1][: not why],
-                p_in_domain=p_in_domain[i : i + 1][: not why],
-            ),
-            policy,
-            revision="",
-        )
-        for i, why in enumerate(scores.inputs.quality)
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,3 +26,9 @@ def whole_file(out: Path) -> Iterator[TextIO]:
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_json(out: Path, value: object) -> None:
+    """Write plain JSON types into a file that takes the place of `out`."""
+    with whole_file(out) as file:
+        file.write(json.dumps(value, indent=2) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder with a small dataset of drawn heads."""
     from training import pipeline, recipe
 
-    folder = tmp_path_factory.mktemp("built")
+    folder = tmp_path_factory.mktemp("runs") / "built"
     found = recipe.load("phantom", ("data.patients=60",))
-    pipeline.claim(found, folder)
-    pipeline.build_dataset(found, folder)
+    pipeline.run(found, folder, pipeline.Wish(until="split"))
     return folder
 
 
@@ -31,7 +31,7 @@ def test_building_again_into_the_same_folder_prints_the_same_report_and_writes_t
     assert result.code == 0
     printed = json.loads(result.out)
     tables = printed.pop("manifests")
-    assert printed == json.loads((built / "dataset.json").read_text())
+    assert printed == json.loads((built / "split" / "dataset" / "report.json").read_text())
     assert tables == json.loads((built / "manifests" / "report.json").read_text())
     images = sum(sum(counts.values()) for counts in printed["images"].values())
     lines = (built / "manifests" / "manifest_4class_images.csv").read_text().splitlines()
@@ -39,10 +39,19 @@ def test_building_again_into_the_same_folder_prints_the_same_report_and_writes_t
     assert tables["left_out"]["body in manifest_challenge_non_tumor.csv"]
 
 
-def test_another_recipe_may_not_build_into_the_same_folder(command: Command, built: Path) -> None:
-    result = command("dataset", "build", "phantom", "--set", "seed=1", "--out", built)
-    assert (result.code, result.out) == (2, "")
-    assert "belongs to a recipe that differs in" in result.err
+def test_another_recipe_is_built_anew_in_the_same_folder(
+    command: Command, built: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(built, tmp_path / "built")
+    other = ("--set", "data.patients=60", "--set", "data.split_seed=5")
+    result = command("dataset", "build", "phantom", *other, "--out", folder)
+    assert result.code == 0
+    printed = json.loads(result.out)
+    assert printed["seed"] == 5
+    assert (
+        printed["fingerprint"]
+        != json.loads((built / "split" / "dataset" / "report.json").read_text())["fingerprint"]
+    )
 
 
 def test_an_audit_of_a_build_is_pushed_with_it_and_stands_in_its_card(
@@ -54,9 +63,9 @@ def test_an_audit_of_a_build_is_pushed_with_it_and_stands_in_its_card(
     monkeypatch.setattr("training.audit.shortcut.TREES", 3)
     audit = tmp_path / "audit"
     options = ("--out", audit, "--fail-on", "never")  # drawn heads can look alike
-    audited = command("dataset", "audit", built / "dataset", *options)
+    audited = command("dataset", "audit", built / "split" / "dataset", *options)
     assert (audited.code, audited.out) == (0, "")
-    pushed = command("dataset", "push", built / "dataset", repo, "--audit", audit)
+    pushed = command("dataset", "push", built / "split" / "dataset", repo, "--audit", audit)
     names = ("README.md", "audit/audit.json", "audit/images/audit_leaks.svg")
     card, found, picture = (
         Path(hf_hub_download(repo, name, repo_type="dataset", revision=pushed.out.strip()))
@@ -75,12 +84,12 @@ def test_a_pushed_dataset_is_private_and_can_be_loaded_at_the_printed_revision(
     import datasets
     from huggingface_hub import HfApi
 
-    result = command("dataset", "push", built / "dataset", repo)
+    result = command("dataset", "push", built / "split" / "dataset", repo)
     assert result.code == 0
     assert re.fullmatch(r"[0-9a-f]{40}\n", result.out)
     assert HfApi().dataset_info(repo).private
     again = datasets.load_dataset(repo, revision=result.out.strip(), split="test")
-    local = datasets.DatasetDict.load_from_disk(str(built / "dataset"))["test"]
+    local = datasets.DatasetDict.load_from_disk(str(built / "split" / "dataset"))["test"]
     assert sorted(again["sha256"]) == sorted(local["sha256"])
     assert f"{repo}@{result.out.strip()}" in result.err
 
@@ -88,7 +97,7 @@ def test_a_pushed_dataset_is_private_and_can_be_loaded_at_the_printed_revision(
 def test_an_audit_without_its_files_is_refused_and_nothing_is_sent(
     command: Command, built: Path, repo: str, tmp_path: Path, hub: LoopbackHub
 ) -> None:
-    result = command("dataset", "push", built / "dataset", repo, "--audit", tmp_path)
+    result = command("dataset", "push", built / "split" / "dataset", repo, "--audit", tmp_path)
     assert (result.code, result.out, hub.requests) == (2, "", [])
     assert "has no audit.json" in result.err
 

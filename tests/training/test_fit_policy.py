@@ -15,8 +15,9 @@ from hub_model.guard import Guard
 from training import fit_policy, recipe
 from training.fit_policy import NoThresholdError, choose
 from training.inputs import Inputs
-from training.scores import Scores, decisions
+from training.scores import Scores
 from training.statistics import upper_bound
+from training.verdicts import decisions
 
 RECIPE = recipe.load("phantom")
 DRAWS = 500

@@ -112,14 +112,19 @@ def folder(report: Report, out: Path, gallery: str) -> None:
     older = out.exists()
     if older and not (out / f"{NAME}.json").is_file():
         raise UsageError("the folder exists and holds no audit: remove it or choose another")
-    pictures = draw(report)
     with workshop(out) as shop:
         whole = shop / "whole"
-        _document(report, pictures, whole / f"{NAME}.md")
-        _replace(whole / f"{NAME}.html", page(report, pictures, gallery))
+        fill(report, whole, gallery)
         if older:
             out.rename(shop / "older")
         whole.rename(out)
+
+
+def fill(report: Report, folder: Path, gallery: str) -> None:
+    """Write the same files into a folder that somebody else takes care of."""
+    pictures = draw(report)
+    _document(report, pictures, folder / f"{NAME}.md")
+    _replace(folder / f"{NAME}.html", page(report, pictures, gallery))
 
 
 def _replace(path: Path, content: str) -> None:

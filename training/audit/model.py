@@ -133,6 +133,12 @@ class Report(_Frozen):
         """The worst severity found, None without a finding."""
         return max((finding.severity for finding in self.findings), key=_rank, default=None)
 
+    def reaches(self, fail_on: str) -> bool:
+        """Whether a finding is of that severity, or worse; "never" is reached by none."""
+        if self.worst is None or fail_on == "never":
+            return False
+        return self.worst.rank >= Severity(fail_on).rank
+
 
 def _rank(severity: Severity) -> int:
     return severity.rank

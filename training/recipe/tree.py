@@ -26,7 +26,6 @@ from training.recipe.line_spec import (
 )
 from training.recipe.read import RecipeError, read
 from training.recipe.train_spec import Node, TrainSpec
-from training.sources import NO_FINDING
 
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
@@ -158,27 +157,6 @@ class Recipe(Node):
                 f"{list(self.data.finding_only)}: no source lacks a class then, leave it empty"
             )
         return self
-
-    def class_of(self, label: str | None, finding: str | None) -> str | None:
-        """Name of an image's class, or None where its source does not say it.
-
-        Args:
-            label: the type that the source states, None where it states none.
-            finding: what was found, `NO_FINDING`, or None where the source does not say.
-
-        Raises:
-            RecipeError: classes are made from the finding, and this one is not the recipe's.
-        """
-        if self.data.label_from == "type":
-            return label
-        if finding is None:
-            return None
-        if finding not in (NO_FINDING, self.finding.name):
-            raise RecipeError(
-                f"data.label_from is 'finding' and an image of {self.data.source} shows "
-                f"{finding!r}: finding.name is {self.finding.name!r}"
-            )
-        return self.finding.none_labels[0] if finding == NO_FINDING else finding
 
     @property
     def published(self) -> dict[str, Any]:

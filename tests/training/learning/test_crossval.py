@@ -10,7 +10,7 @@ import pytest
 from hub_model.errors import UsageError
 from tests.training.learning.test_checkpoint import Failing, Stopped, stop
 from tests.training.learning.tiny import images, recipe
-from training import export
+from training import network_config
 from training.inputs import Inputs
 from training.learning import crossval
 from training.learning.crossval import OutOfFold, divide
@@ -31,7 +31,9 @@ def paired(n):
 
 
 def run(data, folder, by="group", effective=RECIPE, spec=SPEC):
-    return crossval.run(effective, spec, export.model_config(effective), data, folder, by=by)
+    return crossval.run(
+        effective, spec, network_config.model_config(effective), data, folder, by=by
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_each_fold_is_scored_by_its_own_kept_weights(finished):
     folder, found = finished
     data = paired(48)
     for number in range(K):
-        network = build(export.model_config(RECIPE))
+        network = build(network_config.model_config(RECIPE))
         network.backbone.load_state_dict(load_file(folder / f"fold-{number}" / crossval.WEIGHTS))
         ready = engine.from_network(network, RECIPE.preprocess)
         rows = found.folds == number

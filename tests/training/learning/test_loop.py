@@ -10,7 +10,7 @@ import torch
 
 from hub_model import calibration
 from tests.training.learning.tiny import images, probabilities, recipe, train, weights
-from training import export, inputs
+from training import inputs, network_config
 from training.inputs import Inputs
 from training.learning import start
 from training.learning.loop import Diverged
@@ -113,7 +113,7 @@ def build_start():
     """The weights that the tiny recipe starts from, as they would be shipped."""
     effective = recipe()
     torch.manual_seed(effective.seed)
-    network = start.start(effective.model, export.model_config(effective))
+    network = start.start(effective.model, network_config.model_config(effective))
     return {name: value.half() for name, value in network.backbone.state_dict().items()}
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.training.learning.tiny import images, recipe
-from training import export
+from training import network_config
 from training.learning import optim
 from training.learning.learner import Learner
 
@@ -102,25 +102,25 @@ HEAD = "train.head={{epochs: 1, lr: 0.1, modules: [fc, features.4, features.5], 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_norms_outside_the_modules_keep_their_statistics_only_where_asked(frozen):
     effective = recipe(HEAD.format(str(frozen).lower()), "train.clip=0.001")
-    learner = Learner(effective, export.model_config(effective), images(16))
+    learner = Learner(effective, network_config.model_config(effective), images(16))
     norms = {
         name: learner.network.backbone.get_submodule(name) for name in ("features.1", "features.5")
     }
     learner.begin(effective.train.head)
-    learner.step(learner.epoch()[0], None)
+    learner.step(learner.epoch(0)[0], None)
     moved = {name: bool(norm.running_mean.any()) for name, norm in norms.items()}
     assert moved == {"features.1": not frozen, "features.5": True}
     learner.begin(effective.train.finetune)
-    learner.step(learner.epoch()[0], None)
+    learner.step(learner.epoch(0)[0], None)
     assert norms["features.1"].running_mean.any()
 
 
 def test_clipping_bounds_the_norm_of_the_gradient():
     for clip, expected in (("null", 1e-2), ("0.001", 1e-3)):
         effective = recipe(f"train.clip={clip}")
-        learner = Learner(effective, export.model_config(effective), images(16))
+        learner = Learner(effective, network_config.model_config(effective), images(16))
         learner.begin(effective.train.finetune)
-        learner.step(learner.epoch()[0], None)
+        learner.step(learner.epoch(0)[0], None)
         squares = [(p.grad**2).sum() for p in learner.network.parameters()]
         norm = float(torch.stack(squares).sum().sqrt())
         assert norm == pytest.approx(1e-3, rel=1e-3) if clip != "null" else norm > expected

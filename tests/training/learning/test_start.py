@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.training.learning.tiny import SIZE, recipe
-from training import export
+from training import network_config
 from training.learning.start import start
 from training.recipe.read import RecipeError
 
 
 def started(architecture, weights):
     effective = recipe(f"model.architecture={architecture}", f"model.weights={weights}")
-    return start(effective.model, export.model_config(effective))
+    return start(effective.model, network_config.model_config(effective))
 
 
 def test_weights_of_another_head_and_of_colour_are_taken_over(tmp_path):

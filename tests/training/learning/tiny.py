@@ -7,7 +7,7 @@ from safetensors.torch import save
 
 from hub_model import calibration, engine
 from hub_model.network import build
-from training import export
+from training import network_config
 from training.inputs import Inputs
 from training.learning import loop
 from training.recipe import Recipe, load
@@ -42,7 +42,7 @@ def train(*overrides: str, data: Inputs | None = None, validation: Inputs | None
     effective = recipe(*overrides)
     return loop.train(
         effective,
-        export.model_config(effective),
+        network_config.model_config(effective),
         images(40) if data is None else data,
         images(12, seed=1) if validation is None else validation,
         **options,
@@ -57,7 +57,7 @@ def weights(trained: loop.Trained) -> bytes:
 def probabilities(trained: loop.Trained, data: Inputs) -> np.ndarray:
     """`(N, K)` of the shipped weights on those images."""
     effective = recipe()
-    network = build(export.model_config(effective))
+    network = build(network_config.model_config(effective))
     network.backbone.load_state_dict(trained.state)
     ready = engine.from_network(network, effective.preprocess)
     return calibration.probabilities(engine.run(ready, data.images, maps=False).logits, 1.0)

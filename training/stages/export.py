@@ -1,0 +1,43 @@
+"""Write the bundle: everything fitted, judged and recorded, verified by loading it."""
+
+from __future__ import annotations
+
+from safetensors.torch import load_file
+
+from training import export, network_config
+from training.fit_guard import Guards
+from training.stages import fitted, sourced
+from training.stages.job import Job
+from training.stages.names import BUNDLE
+
+
+def run(job: Job) -> None:
+    """Write `bundle`.
+
+    Raises:
+        BundleError: what was written does not verify.
+    """
+    recipe = job.recipe
+    metrics = fitted.metrics(job)
+    guards = Guards(fitted.guard(job), fitted.unseen_guards(job))
+    export.write_bundle(
+        job.out / BUNDLE,
+        config=network_config.model_config(recipe),
+        state=load_file(fitted.weights(job)),
+        temperature=fitted.temperature(job),
+        guard=guards.judged(metrics),
+        policy=fitted.policy(job),
+        metrics=metrics,
+        environment=export.environment(
+            recipe=recipe.published,
+            digest=recipe.digest,
+            fingerprint=sourced.built(job).fingerprint,
+            sources={one.source: _origin(one.origin) for one in sourced.fetched(job).values()},
+            seed=recipe.seed,
+        ),
+    )
+
+
+def _origin(stated: str) -> str:
+    """As a revision records it: a version that is pinned, or "local"."""
+    return "local" if stated == "drawn" else stated

@@ -1,0 +1,87 @@
+"""What the stages from train to export leave in a run's folder, and how others read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import load_file as load_arrays
+from safetensors.torch import load_file
+
+from hub_model import contract, engine
+from hub_model.contract import GuardFile, MetricsFile, PolicyFile, TemperatureFile
+from hub_model.engine import Engine
+from hub_model.guard import TENSORS, Guard
+from hub_model.network import build
+from training import inputs, network_config
+from training.scores import Scores
+from training.stages.job import Job
+from training.stages.names import BUNDLE, HISTORY, SCORES, SHIPPED, UNSEEN, WEIGHTS
+
+
+def network(job: Job) -> Engine:
+    """The trained network, ready to run."""
+    found = build(network_config.model_config(job.recipe))
+    found.backbone.load_state_dict(load_file(weights(job)))
+    return engine.from_network(found, job.recipe.preprocess)
+
+
+def weights(job: Job) -> Path:
+    """The file of its weights."""
+    return job.of("train") / WEIGHTS
+
+
+def history(job: Job) -> list[dict[str, Any]]:
+    """Every epoch of the training."""
+    found: list[dict[str, Any]] = json.loads((job.of("train") / HISTORY).read_text())
+    return found
+
+
+def scores(job: Job, name: str) -> Scores:
+    """What the network says of a prepared set."""
+    arrays = load_arrays(job.of("calibrate") / SCORES / f"{name}.safetensors")
+    images = inputs.read(job.of("prepare"), name)
+    return Scores(images, arrays["logits"], arrays["embedding"])
+
+
+def strangers(job: Job) -> dict[str, Scores]:
+    """The same of every out-of-domain source."""
+    return {spec.name: scores(job, spec.name) for spec in job.recipe.data.strangers}
+
+
+def temperature(job: Job) -> TemperatureFile:
+    """The temperature that was fitted."""
+    file = job.of("calibrate") / contract.TEMPERATURE
+    return TemperatureFile.model_validate_json(file.read_bytes())
+
+
+def guard(job: Job) -> Guard:
+    """The guard that is shipped."""
+    return _guard(job.of("guard") / SHIPPED)
+
+
+def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
+    """Kind of guard, then domain, to the guard that was fitted without that domain."""
+    folder, names = job.of("guard") / UNSEEN, [spec.name for spec in job.recipe.data.strangers]
+    return {kind: {name: _guard(folder / kind / name) for name in names} for kind in TENSORS}
+
+
+def policy(job: Job) -> PolicyFile:
+    """The thresholds and their promises."""
+    return PolicyFile.model_validate_json((job.of("policy") / contract.POLICY).read_bytes())
+
+
+def metrics(job: Job) -> MetricsFile:
+    """The figures."""
+    return MetricsFile.model_validate_json((job.of("evaluate") / contract.METRICS).read_bytes())
+
+
+def bundle(job: Job) -> Path:
+    """The folder of the bundle."""
+    return job.of("export") / BUNDLE
+
+
+def _guard(folder: Path) -> Guard:
+    file = GuardFile.model_validate_json((folder / contract.GUARD).read_bytes())
+    return Guard(file, load_arrays(folder / contract.GUARD_TENSORS))

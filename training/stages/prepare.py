@@ -1,0 +1,65 @@
+"""Make model inputs of all images, through the same path as an upload."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import datasets
+
+from training import dataset, inputs, preparing
+from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS
+from training.records import Records
+from training.sources import UNKNOWN, Record
+from training.stages import sourced
+from training.stages.job import Job
+from training.stages.names import ASIDE_COUNTS
+from training.whole_file import write_json
+
+
+def run(job: Job) -> None:
+    """Write every split, the finding-only sources, what was set aside, and the strangers.
+
+    A set that is there already, whole, is kept: a stopped preparation goes on.
+    """
+    recipe = job.recipe
+    built = dataset.load(sourced.dataset(job))
+    for name in SPLITS:
+        rows = built[name].cast_column("image", datasets.Image(decode=False))
+        if not inputs.is_whole(job.out, name):
+            _write(job, name, (_row(row) for row in rows), len(rows))
+    found = Records(recipe, sourced.places(job), sourced.look_alikes(job))
+    if recipe.data.finding_only and not inputs.is_whole(job.out, FINDING_ONLY):
+        images = found.finding_only()
+        _write(job, FINDING_ONLY, map(_record_row, images), len(images))
+    if recipe.data.review is not None and not (job.out / ASIDE_COUNTS).is_file():
+        doubted = found.set_aside()
+        named = (
+            {**_record_row(r), "label": recipe.labels.index(r.label or "")} for r, _ in doubted
+        )
+        _write(job, SET_ASIDE, named, len(doubted))
+        counts = Counter((record.label, why.value) for record, why in doubted)
+        rows_ = [{"label": label, "why": why, "n_images": n} for (label, why), n in counts.items()]
+        write_json(job.out / ASIDE_COUNTS, rows_)
+    for spec in recipe.data.strangers:
+        if not inputs.is_whole(job.out, spec.name):
+            images = found.strange(spec)
+            _write(job, spec.name, map(_record_row, images), len(images))
+
+
+def _write(job: Job, name: str, rows: Any, count: int) -> None:
+    preparing.write(job.out, name, rows, count, job.recipe.preprocess, job.recipe.quality)
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the data set with its image as bytes."""
+    return {**row, "image": row["image"]["bytes"]}
+
+
+def _record_row(record: Record) -> dict[str, Any]:
+    return {
+        "image": record.image,
+        "label": UNKNOWN,
+        "finding": record.finding,
+        "group": record.group or record.path,
+    }

@@ -1,0 +1,44 @@
+"""What prepare leaves in a run's folder, and how the stages after it read it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from training import inputs
+from training.inputs import Inputs
+from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS
+from training.stages.job import Job
+from training.stages.names import ASIDE_COUNTS
+
+
+def sets(job: Job) -> list[str]:
+    """Names of the prepared sets."""
+    data = job.recipe.data
+    found = [*SPLITS, *(spec.name for spec in data.strangers)]
+    if data.finding_only:
+        found.append(FINDING_ONLY)
+    if data.review is not None:
+        found.append(SET_ASIDE)
+    return found
+
+
+def images(job: Job, *names: str) -> Inputs:
+    """Prepared sets as one."""
+    return inputs.join([inputs.read(job.of("prepare"), name) for name in names])
+
+
+def learnt(job: Job) -> Inputs:
+    """What the network learns from."""
+    return images(job, "train", *([FINDING_ONLY] if job.recipe.data.finding_only else []))
+
+
+def typed(job: Job) -> Inputs:
+    """All images with a class, split by split: what folds divide."""
+    return images(job, *SPLITS)
+
+
+def aside_counts(job: Job) -> list[dict[str, Any]]:
+    """How many images were set aside, by label and reason."""
+    found: list[dict[str, Any]] = json.loads((job.of("prepare") / ASIDE_COUNTS).read_text())
+    return found

@@ -1,0 +1,36 @@
+"""Build the dataset, divided so that no group is on two sides."""
+
+from __future__ import annotations
+
+import logging
+
+from training import dataset
+from training.linkage import groups
+from training.records import Records
+from training.stages import sourced
+from training.stages.job import Job
+from training.stages.names import DATASET, LOOK_ALIKES
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(job: Job) -> None:
+    """Write `dataset` and, where the recipe asks for it, the groups that linkage found."""
+    recipe, data = job.recipe, job.recipe.data
+    found = Records(recipe, sourced.places(job))
+    if data.look_alikes:
+        tied = groups.of_records(found.everything(), progress=True)
+        groups.write(tied, data.source, job.out / LOOK_ALIKES)
+        _LOG.info("%d images are %d groups of look-alikes", len(tied), len(set(tied.values())))
+        found = Records(recipe, found.places, job.out / LOOK_ALIKES)
+    built = dataset.build(
+        found.learnt(),
+        label_names=recipe.labels,
+        shares=data.shares,
+        scheme="group" if data.scheme == "group" else "official_leaky",
+        seed=data.split_seed,
+        out=job.out / DATASET,
+    )
+    for sentence in built.warnings:
+        _LOG.warning(sentence)
+    _LOG.info("built %s", built.fingerprint[:12], extra={"data": {"images": built.images}})
