@@ -7,6 +7,7 @@ The generator is passed in, so that a seed replays every image.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ def augment(
     Args:
         images: `(N, 1, S, S)` float in 0-1.
         spec: ranges and probabilities.
-        generator: source of all randomness.
+        generator: source of all randomness, on the device of the images.
         size: side of what comes out, pixels; None: S.
 
     Returns:
@@ -68,9 +69,14 @@ def mixup(images: Tensor, alpha: float, rng: np.random.Generator) -> Mixed:
     return Mixed(images.lerp(images[others], 1 - share), others, share)
 
 
+def _draw(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Uniform in 0-1, where the generator is."""
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
 def _uniform(count: int, width: float, generator: Generator) -> Tensor:
     """`(count,)` uniform in -width to width."""
-    return (torch.rand(count, generator=generator) * 2 - 1) * width
+    return (_draw((count,), generator) * 2 - 1) * width
 
 
 def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator, size: int) -> Tensor:
@@ -78,7 +84,7 @@ def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator, size: int
     n = len(images)
     angle = _uniform(n, math.radians(spec.rotation), generator)
     zoom = 1 + _uniform(n, spec.scale, generator)
-    mirror = 1 - 2 * (torch.rand(n, generator=generator) < spec.flip).float()
+    mirror = 1 - 2 * (_draw((n,), generator) < spec.flip).float()
     cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
     shift_x, shift_y = (_uniform(n, 2 * spec.shift, generator) for _ in range(2))
     rows = torch.stack([cos * mirror, -sin, shift_x, sin * mirror, cos, shift_y], dim=1)
@@ -91,7 +97,7 @@ def _resample(images: Tensor, smallest: float, generator: Generator) -> Tensor:
     size = images.shape[-1]
     parts = list(images.chunk(8))
     for index in range(1, len(parts), 2):
-        share = smallest + (1 - smallest) * torch.rand(1, generator=generator).item()
+        share = smallest + (1 - smallest) * _draw((1,), generator).item()
         small = max(8, round(share * size))
         low = functional.interpolate(
             parts[index], size=(small, small), mode="bilinear", antialias=True
@@ -108,18 +114,19 @@ def _intensity(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tenso
     images = images.clamp(0, 1).pow(exponent)
     slope = 1 + _uniform(n, spec.contrast, generator).view(shape)
     offset = _uniform(n, spec.contrast / 2, generator).view(shape) * (images > 0)
-    sigma = torch.rand(n, generator=generator).view(shape) * spec.noise
-    return images * slope + offset + torch.randn(images.shape, generator=generator) * sigma
+    sigma = _draw((n,), generator).view(shape) * spec.noise
+    noise = torch.randn(images.shape, generator=generator, device=generator.device)
+    return images * slope + offset + noise * sigma
 
 
 def _erase(images: Tensor, probability: float, generator: Generator) -> Tensor:
     """A rectangle of noise, at most a third of the side, over some of the images."""
     size = images.shape[-1]
     for image in images:
-        chance, top, left, height, width = torch.rand(5, generator=generator).tolist()
+        chance, top, left, height, width = _draw((5,), generator).tolist()
         if chance < probability:
             rows = slice(int(top * size), int(top * size + height * size / 3) + 1)
             columns = slice(int(left * size), int(left * size + width * size / 3) + 1)
             patch = image[:, rows, columns]
-            patch.copy_(torch.rand(patch.shape, generator=generator))
+            patch.copy_(_draw(patch.shape, generator))
     return images

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ from hub_model import engine
 from hub_model.contract import ModelConfig
 from hub_model.errors import UsageError
 from hub_model.network import build
+from training import processes
 from training.dataset import splits
 from training.inputs import Inputs
 from training.learning import digests, loop
@@ -99,12 +101,13 @@ def run(
         "images": digests.of_inputs(data),
         "division": json.dumps([by, spec.model_dump(include={"folds", "seed"})]),
     }
+    others = processes.here()
     for number in range(spec.folds):
         target = folder / f"fold-{number}"
-        if not _is_whole(target, belongs):
+        if not others.once(partial(_is_whole, target, belongs)):
             choosing = (number + 1) % spec.folds
             _train(recipe, config, data, folds, number, choosing, target, belongs)
-    return read(data, spec, folder, by=by)
+    return others.once(lambda: read(data, spec, folder, by=by))
 
 
 def read(data: Inputs, spec: CrossValidationSpec, folder: Path, *, by: By) -> OutOfFold:
@@ -180,6 +183,8 @@ def _train(
         checkpoints=target / "checkpoints",
         metrics=target / "metrics.jsonl",
     )
+    if not processes.here().main:
+        return
     network = build(config)
     network.backbone.load_state_dict(trained.state)
     ready = engine.from_network(network, recipe.preprocess)

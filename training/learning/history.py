@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 from training.learning.optim import HIGHER_IS_BETTER
 from training.recipe.train_spec import EarlyStoppingSpec
-from training.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -42,24 +39,3 @@ def has_stalled(phase: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
         waited = 0 if value > best + spec.min_delta else waited + 1
         best = max(best, value) if waited == 0 else best
     return waited >= spec.patience
-
-
-def begin_lines(path: Path, count: int) -> None:
-    """Keep the first `count` lines of a file of metrics, whole, and nothing else."""
-    kept = path.read_text().splitlines()[:count] if path.is_file() else []
-    with whole_file(path) as file:
-        file.writelines(f"{line}\n" for line in kept)
-
-
-def add_line(path: Path, epoch: Epoch, *, seconds: float, images: int) -> None:
-    """Add an epoch to a file of metrics, as one line of JSON.
-
-    Args:
-        path: from `begin_lines`.
-        epoch: what became of it.
-        seconds: that learning took, without the validation.
-        images: that were learnt from.
-    """
-    line = asdict(epoch) | {"seconds": seconds, "images_per_second": images / seconds}
-    with path.open("a") as file:
-        file.write(json.dumps(line) + "\n")

@@ -1,16 +1,27 @@
-"""The network in training, its moving average, and what changes them: one batch at a time."""
+"""The network in training, its moving average, and what changes them: one batch at a time.
+
+In several processes each holds a copy of the network and learns from its part of every batch; the
+gradients are averaged, so that the batch is the recipe's however many share it. All draw the same
+rows and the same augmented images, and keep their part. What stays of one's own: on CPUs the batch
+norms' statistics, which graphics cards share, and dropout.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hub_model.contract import ModelConfig
+from hub_model.errors import UsageError
 from hub_model.network import Network, to_half
+from training import processes
 from training.inputs import Inputs, batch_count, batches
 from training.learning import optim
 from training.learning.augment import augment, mixup
@@ -30,15 +41,22 @@ class Learner:
     """
 
     def __init__(self, recipe: Recipe, config: ModelConfig, data: Inputs) -> None:
-        self._spec, self._data = recipe.train, data
-        self.network = start(recipe.model, config).to(memory_format=torch.channels_last)
+        self._spec, self._data, self._seed = recipe.train, data, recipe.seed
+        self._processes = processes.here()
+        _refuse_uneven(self._spec.batch, self._processes.count)
+        self._accelerator = processes.accelerator()
+        self._device: torch.device = self._accelerator.device
+        network = start(recipe.model, config)
+        if self._device.type == "cuda" and self._processes.count > 1:
+            network = convert_sync_batchnorm(network)  # of the whole batch, which gloo cannot do
+        self.network = network.to(self._device).to(memory_format=torch.channels_last)
         self.rng = np.random.default_rng(recipe.seed)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.generator = torch.Generator(self._device).manual_seed(recipe.seed)
         none = config.neuroguard.finding.none_labels
-        self._asserts = torch.tensor([name not in none for name in config.label_names])
+        self._asserts = self._tensor([name not in none for name in config.label_names])
         spec = recipe.preprocess
-        self._mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
-        self._std = torch.tensor(spec.std).view(1, -1, 1, 1)
+        self._mean = self._tensor(spec.mean).view(1, -1, 1, 1)
+        self._std = self._tensor(spec.std).view(1, -1, 1, 1)
         self._weights = None if self._spec.balance == "none" else row_weights(data.labels)
         average = get_ema_multi_avg_fn(self._spec.ema_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
@@ -50,25 +68,39 @@ class Learner:
         self.optimizer = optim.optimizer(self._trained, spec.optimizer, phase.lr, spec.weight_decay)
         steps = batch_count(len(self._data), spec.batch)
         self.schedule = optim.Schedule(self.optimizer, spec, phase, steps)
+        self._shared: Any = None
+        if self._processes.count > 1:
+            self._accelerator.free_memory()  # else the last phase's copy averages gradients, too
+        self._shared = self._accelerator.prepare_model(self.network)
         optim.set_modes(self.network.backbone, phase)
 
-    def epoch(self) -> list[NDArray[np.int64]]:
-        """Row numbers of the next epoch's batches."""
+    def epoch(self, number: int) -> list[NDArray[np.int64]]:
+        """Row numbers of the next epoch's batches.
+
+        Args:
+            number: of the epoch in the whole training, from 0.
+        """
+        if self._processes.count > 1 or self._device.type != "cpu":
+            # Dropout's state is kept for one process on the CPU alone: others begin it anew.
+            own = np.random.SeedSequence((self._seed, number, self._processes.rank))
+            torch.manual_seed(int(own.generate_state(1)[0]))
         weights = self._weights if self._spec.balance == "sampler" else None
         return list(batches(len(self._data), self._spec.batch, self.rng, weights))
 
-    def step(self, rows: NDArray[np.int64], size: int | None) -> float:
-        """Learn from one batch at that side; returns its loss."""
-        images = torch.from_numpy(self._data.images[rows])[:, None].float().div_(255)
+    def step(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
+        """Learn from one batch at that side; returns the loss of this process's part."""
+        images = torch.from_numpy(self._data.images[rows]).to(self._device)
+        images = images[:, None].float().div_(255)
         images = augment(images, self._spec.augment, self.generator, size)
+        mine = self._processes.part(len(rows))
         if not self._spec.augment.mixup:
-            loss = self._loss(self._logits(images), rows)
+            loss = self._loss(self._logits(images[mine]), rows, mine)
         else:
             mixed = mixup(images, self._spec.augment.mixup, self.rng)
-            logits = self._logits(mixed.images)
+            logits = self._logits(mixed.images[mine])
             others = rows[mixed.others.numpy()]
-            loss = self._loss(logits, rows) * mixed.share
-            loss = loss + self._loss(logits, others) * (1 - mixed.share)
+            loss = self._loss(logits, rows, mine) * mixed.share
+            loss = loss + self._loss(logits, others, mine) * (1 - mixed.share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._spec.clip is not None:
@@ -76,30 +108,49 @@ class Learner:
         self.optimizer.step()
         self.schedule.after_step()
         self.average.update_parameters(self.network)
-        return float(loss.detach())
+        return loss.detach()
+
+    def mean(self, losses: list[Tensor]) -> float:
+        """Of the steps' losses, over the parts of all processes."""
+        every: Tensor = self._accelerator.reduce(torch.stack(losses), "mean")
+        return float(every.cpu().double().mean())
 
     def _logits(self, images: Tensor) -> Tensor:
         """`(N, K)` float32."""
         images = ((images - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._spec.precision == "bf16"):
-            logits: Tensor = self.network(images).logits
+        half = self._spec.precision == "bf16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            logits: Tensor = self._shared(images).logits
         return logits.float()
 
-    def _loss(self, logits: Tensor, rows: NDArray[np.int64]) -> Tensor:
-        """Of logits against the truth of those rows."""
-        spec = self._spec
+    def _loss(self, logits: Tensor, rows: NDArray[np.int64], mine: slice) -> Tensor:
+        """Of logits against the truth of this process's part of the rows.
+
+        Averaged over the processes it is the loss of the whole batch.
+        """
+        spec, data = self._spec, self._data
         weights = None
         if self._weights is not None and spec.balance == "weights":
-            weights = torch.from_numpy(self._weights[rows]).float()
-        return guarded_loss(
+            weights = self._tensor(self._weights[rows[mine]]).float()
+        loss = guarded_loss(
             logits,
-            torch.from_numpy(self._data.labels[rows]),
-            torch.from_numpy(self._data.present[rows]),
+            self._tensor(data.labels[rows[mine]]),
+            self._tensor(data.present[rows[mine]]),
             self._asserts,
             spec.label_smoothing,
             gamma=spec.loss.gamma if isinstance(spec.loss, FocalSpec) else 0.0,
             weights=weights,
         )
+        if len(logits) == len(rows):
+            return loss
+        if weights is None or self._weights is None:
+            return loss * (self._processes.count * len(logits) / len(rows))
+        whole = self._weights[rows]
+        return loss * float(self._processes.count * whole[mine].sum() / whole.sum())
+
+    def _tensor(self, values: object) -> Tensor:
+        """On the device of the network."""
+        return torch.as_tensor(values, device=self._device)
 
     @property
     def lr(self) -> float:
@@ -109,4 +160,13 @@ class Learner:
     def state(self) -> dict[str, Tensor]:
         """A copy of the averaged weights as they would be shipped."""
         averaged: Network = self.average.module  # type: ignore[assignment]
-        return {k: v.clone() for k, v in to_half(averaged.backbone.state_dict()).items()}
+        state = to_half(averaged.backbone.state_dict())
+        return {name: value.to("cpu", copy=True) for name, value in state.items()}
+
+
+def _refuse_uneven(batch: int, count: int) -> None:
+    if batch % count or batch // count < 2:
+        raise UsageError(
+            f"train.batch is {batch} and {count} processes share it: give a multiple of {count}, "
+            f"{2 * count} or more"
+        )

@@ -7,12 +7,11 @@ and thresholds are fitted on exactly what will run.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -21,11 +20,13 @@ from hub_model import calibration, engine
 from hub_model.contract import ModelConfig
 from hub_model.errors import NeuroguardError
 from hub_model.network import build
+from training import processes
 from training.inputs import Inputs
 from training.learning import digests, history
-from training.learning.checkpoint import Store
+from training.learning.checkpoint import Checkpoint, Store
 from training.learning.history import Epoch
 from training.learning.learner import Learner
+from training.learning.reporter import Reporter
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.read import RecipeError
 from training.sources import UNKNOWN
@@ -60,7 +61,9 @@ def train(
     checkpoints: Path | None = None,
     metrics: Path | None = None,
 ) -> Trained:
-    """Fine-tune the recipe's network; the same seed gives the same bytes on one machine.
+    """Fine-tune the recipe's network; the same seed gives the same bytes on one machine's CPU.
+
+    Started in several processes, they share every batch, and the main one judges and writes.
 
     Args:
         recipe: says what to do.
@@ -73,28 +76,20 @@ def train(
 
     Raises:
         RecipeError: the recipe trains nothing, or its weights do not fit.
+        UsageError: the processes cannot share the batch evenly, or differ in what they were given.
         CheckpointError: the folder holds the state of another training.
         Diverged: loss or validation NLL is not finite.
     """
     if not any(phase.epochs for _, phase in recipe.train.phases):
         raise RecipeError("train.head.epochs and train.finetune.epochs are both 0: nothing to do")
     torch.manual_seed(recipe.seed)
-    learner = Learner(recipe, config, data)
-    store = None
-    if checkpoints is not None:
-        belongs = {
-            "recipe": digests.of_recipe(recipe),
-            "first weights": digests.of_tensors(learner.network.state_dict()),
-            "training images": digests.of_inputs(data),
-            "validation images": digests.of_inputs(validation),
-        }
-        store = Store(checkpoints, belongs)
-    saved = None if store is None else store.read()
+    learner, others = Learner(recipe, config, data), processes.here()
+    store, saved = _stored(recipe, learner, data, validation, checkpoints)
     kept, past = ({}, []) if saved is None else (saved.best, list(saved.history))
     if saved is not None:
         saved.restore(learner)
-    if metrics is not None:
-        history.begin_lines(metrics, len(past))
+    reporter = Reporter(metrics, learnt=len(data), judged=len(validation), quiet=not others.main)
+    reporter.begin(len(past))
 
     stopping = recipe.train.early_stopping
     for name, phase in recipe.train.phases:
@@ -106,29 +101,48 @@ def train(
             saved.restore_phase(learner)
         for number in range(len(done) + 1, phase.epochs + 1):
             lr, begun = learner.lr, time.perf_counter()
-            loss = _learn(learner, name, phase, number)
+            loss = _learn(learner, name, phase, number, len(past))
             seconds = time.perf_counter() - begun
             state = learner.state()
-            epoch = Epoch(name, number, lr, loss, **_judge(config, state, validation))
-            _tell(epoch, len(validation))
+            judged = others.once(partial(_judge, config, state, validation))
+            epoch = Epoch(name, number, lr, loss, **judged)
             past.append(epoch)
             done.append(epoch)
             if recipe.train.keep == "last" or history.is_best(past):
                 kept = state
             learner.schedule.after_epoch(asdict(epoch))
-            if metrics is not None:
-                history.add_line(metrics, epoch, seconds=seconds, images=len(data))
-            if store is not None:
+            reporter.add(epoch, seconds)
+            if store is not None and others.main:
                 store.write(learner, kept, tuple(past))
             if history.has_stalled(done, stopping):
                 break
-    return Trained(kept, tuple(past))
+    return Trained(others.once(lambda: kept), tuple(past))
 
 
-def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int) -> float:
-    """One epoch over the training images; returns its mean loss."""
-    rows = tqdm(learner.epoch(), desc=f"{name} {number}/{phase.epochs}")
-    loss = float(np.mean([learner.step(batch, phase.size(number)) for batch in rows]))
+def _stored(
+    recipe: Recipe, learner: Learner, data: Inputs, validation: Inputs, folder: Path | None
+) -> tuple[Store | None, Checkpoint | None]:
+    """Where checkpoints go and what is there; all processes must have found the same."""
+    others = processes.here()
+    if folder is None and others.count == 1:
+        return None, None
+    belongs = {
+        "recipe": digests.of_recipe(recipe),
+        "first weights": digests.of_tensors(learner.network.state_dict()),
+        "training images": digests.of_inputs(data),
+        "validation images": digests.of_inputs(validation),
+    }
+    store = None if folder is None else Store(folder, belongs)
+    saved = None if store is None else store.read()
+    others.agree(belongs | {"checkpoint": None if saved is None else saved.history})
+    return store, saved
+
+
+def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int, before: int) -> float:
+    """One epoch over the training images, `before` of all phases; returns its mean loss."""
+    told = f"{name} {number}/{phase.epochs}"
+    rows = tqdm(learner.epoch(before), desc=told, disable=not processes.here().main)
+    loss = learner.mean([learner.step(batch, phase.size(number)) for batch in rows])
     if not math.isfinite(loss):
         raise Diverged(f"train loss is {loss} in epoch {number} of {name}: {_REMEDY}")
     return loss
@@ -151,12 +165,3 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
         "validation_accuracy": float((said == labels).mean()),
         "validation_macro_f1": macro_f1(labels, said, probs.shape[1]),
     }
-
-
-def _tell(epoch: Epoch, images: int) -> None:
-    """Say on stderr what became of an epoch; stdout is for the result alone."""
-    tqdm.write(
-        f"{epoch.phase} {epoch.epoch}: train loss {epoch.train_loss:.4f}, validation NLL "
-        f"{epoch.validation_nll:.4f}, accuracy {epoch.validation_accuracy:.4f} (n = {images})",
-        file=sys.stderr,
-    )

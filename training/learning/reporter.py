@@ -1,0 +1,55 @@
+"""Who hears of every epoch: people on stderr, and a file with a line of JSON an epoch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from training.learning.history import Epoch
+from training.whole_file import whole_file
+
+
+class Reporter:
+    """Tells of a training's epochs; the main process has one that speaks.
+
+    Args:
+        path: of the file of metrics; None: no file.
+        learnt: images that are learnt from.
+        judged: images of validation.
+        quiet: say and write nothing, as all processes but the main one do.
+    """
+
+    def __init__(self, path: Path | None, *, learnt: int, judged: int, quiet: bool) -> None:
+        self._path, self._learnt, self._judged, self._quiet = path, learnt, judged, quiet
+
+    def begin(self, past: int) -> None:
+        """Keep the first `past` lines of the file, whole, and nothing else."""
+        if self._path is None or self._quiet:
+            return
+        kept = self._path.read_text().splitlines()[:past] if self._path.is_file() else []
+        with whole_file(self._path) as file:
+            file.writelines(f"{line}\n" for line in kept)
+
+    def add(self, epoch: Epoch, seconds: float) -> None:
+        """One more epoch.
+
+        Args:
+            epoch: what became of it.
+            seconds: that learning took, without the validation.
+        """
+        if self._quiet:
+            return
+        tqdm.write(
+            f"{epoch.phase} {epoch.epoch}: train loss {epoch.train_loss:.4f}, validation NLL "
+            f"{epoch.validation_nll:.4f}, accuracy {epoch.validation_accuracy:.4f} "
+            f"(n = {self._judged})",
+            file=sys.stderr,
+        )
+        line = asdict(epoch) | {"seconds": seconds, "images_per_second": self._learnt / seconds}
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
