@@ -19,8 +19,8 @@ def missing(found: Found, stage: str) -> Html:
     line = found.stage(stage)
     if line is None:
         return paragraph(f"Not run: the stage {stage} has left nothing here.", "absent")
-    because = f", {line.reason}" if line.reason else ""
-    return paragraph(f"Nothing to show: stage {stage} is {line.status}{because}.", "absent")
+    why = ", ".join(dict.fromkeys(filter(None, (line.status, line.reason))))
+    return paragraph(f"Nothing to show: stage {stage}: {why}.", "absent")
 
 
 def measured(found: Found) -> Iterator[Html]:

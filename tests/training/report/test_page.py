@@ -125,7 +125,7 @@ def test_every_figure_stands_with_interval_n_and_split(page, whole):
 def test_stages_show_time_and_memory_and_why(page):
     assert {"1.2", "82", "failed", "not asked for"} <= set(page.of("td"))
     assert "3 images are blank <here>" in page.of("td")
-    assert "Nothing to show: stage validate is failed, 3 images are blank <here>." in page.of("p")
+    assert "Nothing to show: stage validate: failed, 3 images are blank <here>." in page.of("p")
 
 
 def test_data_shows_counts_groups_and_findings(page, whole):
