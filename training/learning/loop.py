@@ -31,6 +31,7 @@ from training.recipe import PhaseSpec, Recipe
 from training.recipe.read import RecipeError
 from training.sources import UNKNOWN
 from training.statistics import macro_f1
+from training.tracking import Nowhere, Tracker
 
 __all__ = ["Diverged", "Epoch", "Trained", "train"]
 
@@ -60,6 +61,7 @@ def train(
     *,
     checkpoints: Path | None = None,
     metrics: Path | None = None,
+    tracker: Tracker | None = None,
 ) -> Trained:
     """Fine-tune the recipe's network; the same seed gives the same bytes on one machine's CPU.
 
@@ -73,6 +75,7 @@ def train(
         checkpoints: folder that holds the state after the last epoch; a training that finds its own
             there goes on from it and ends at the bytes of one that was never stopped.
         metrics: file that gets a line of JSON an epoch.
+        tracker: hears the same lines; None: nobody does.
 
     Raises:
         RecipeError: the recipe trains nothing, or its weights do not fit.
@@ -88,7 +91,13 @@ def train(
     kept, past = ({}, []) if saved is None else (saved.best, list(saved.history))
     if saved is not None:
         saved.restore(learner)
-    reporter = Reporter(metrics, learnt=len(data), judged=len(validation), quiet=not others.main)
+    reporter = Reporter(
+        metrics,
+        tracker or Nowhere(),
+        learnt=len(data),
+        judged=len(validation),
+        quiet=not others.main,
+    )
     reporter.begin(len(past))
 
     stopping = recipe.train.early_stopping

@@ -1,4 +1,4 @@
-"""Who hears of every epoch: people on stderr, and a file with a line of JSON an epoch."""
+"""Who hears of every epoch: people on stderr, a file with a line of JSON an epoch, a tracker."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from training.learning.history import Epoch
+from training.tracking import Tracker
 from training.whole_file import whole_file
 
 
@@ -18,21 +19,30 @@ class Reporter:
 
     Args:
         path: of the file of metrics; None: no file.
+        tracker: hears the lines of that file.
         learnt: images that are learnt from.
         judged: images of validation.
         quiet: say and write nothing, as all processes but the main one do.
     """
 
-    def __init__(self, path: Path | None, *, learnt: int, judged: int, quiet: bool) -> None:
-        self._path, self._learnt, self._judged, self._quiet = path, learnt, judged, quiet
+    def __init__(
+        self, path: Path | None, tracker: Tracker, *, learnt: int, judged: int, quiet: bool
+    ) -> None:
+        self._path, self._tracker, self._quiet = path, tracker, quiet
+        self._learnt, self._judged = learnt, judged
+        self._count = 0
 
     def begin(self, past: int) -> None:
         """Keep the first `past` lines of the file, whole, and nothing else."""
-        if self._path is None or self._quiet:
+        self._count = past
+        if self._quiet:
             return
-        kept = self._path.read_text().splitlines()[:past] if self._path.is_file() else []
-        with whole_file(self._path) as file:
-            file.writelines(f"{line}\n" for line in kept)
+        kept: list[str] = []
+        if self._path is not None:
+            kept = self._path.read_text().splitlines()[:past] if self._path.is_file() else []
+            with whole_file(self._path) as file:
+                file.writelines(f"{line}\n" for line in kept)
+        self._tracker.begin([json.loads(line) for line in kept])
 
     def add(self, epoch: Epoch, seconds: float) -> None:
         """One more epoch.
@@ -53,3 +63,5 @@ class Reporter:
         if self._path is not None:
             with self._path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
+        self._count += 1
+        self._tracker.log(line, self._count)
