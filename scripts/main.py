@@ -18,6 +18,7 @@ from scripts import (
     predict,
     publish,
     recipe,
+    runs,
     serve,
     sources,
     space,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command("sources")(sources.show)
 app.add_typer(dataset.app, name="dataset")
 app.command("run")(line.run)
+app.add_typer(runs.app, name="runs")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(bundle.app, name="bundle")
 app.command("publish")(publish.publish)

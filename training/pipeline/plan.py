@@ -97,30 +97,6 @@ class Shape:
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-    def changes(self, since: StageRecord) -> list[str]:
-        """What is not as it was, each with both values; code and libraries last."""
-        found = []
-        for name in sorted(self.config.keys() | since.config.keys()):
-            old, new = since.config.get(name), self.config.get(name)
-            if old != new:
-                found.append(f"{name} was {json.dumps(old)}, is {json.dumps(new)}")
-        for stage, digest in self.inputs.items():
-            if digest is not None and since.inputs.get(stage) != digest:
-                found.append(f"the result of {stage} has changed")
-        for name in sorted(self.outside.keys() | since.outside.keys()):
-            old_, new_ = since.outside.get(name), self.outside.get(name)
-            if (old_ and old_.digest) != (new_ and new_.digest):
-                found.append(f"{name}: {_how(old_, new_)}")
-        return found
-
-    def code_changes(self, since: StageRecord) -> list[str]:
-        """The same of code and libraries."""
-        found = ["its code has changed"] if self.code != since.code else []
-        for name, version in self.libraries.items():
-            if (old := since.libraries.get(name)) != version:
-                found.append(f"{name} was {old}, is {version}")
-        return found
-
 
 @dataclass(frozen=True)
 class Step:
@@ -191,28 +167,28 @@ def decide(
                 f"{stage.name} reads the result of {name}, which is {before[name].reasons[0]} and "
                 f"has no result in this run: let {name} run"
             )
-    changes = ["no result yet"]
+    why = ["no result yet"]
     if found is not None:
-        changes = [*shape.changes(found), *shape.code_changes(found)]
+        why = [*changes(found, shape), *code_changes(found, shape)]
     if shape.key is None:
-        return _waiting(stage, shape, found, changes)
+        return _waiting(stage, shape, found, why)
     if found is not None:
         altered = record.altered(folder / stage.name, found)
-        changes += [f"its {name} is gone or altered" for name in altered[:5]]
-        if not changes:
+        why += [f"its {name} is gone or altered" for name in altered[:5]]
+        if not why:
             return Step(stage, Action.REUSE, ("nothing has changed",), shape, found)
     if other := _elsewhere(recipe, folder, stage, shape):
         reasons = (f"run {other[1].run_id} has it",)
         return Step(stage, Action.ADOPT, reasons, shape, other[1], other[0])
-    return Step(stage, Action.RUN, tuple(changes), shape)
+    return Step(stage, Action.RUN, tuple(why), shape)
 
 
-def _waiting(stage: Stage, shape: Shape, found: StageRecord | None, changes: Sequence[str]) -> Step:
+def _waiting(stage: Stage, shape: Shape, found: StageRecord | None, why: Sequence[str]) -> Step:
     """A stage of which some inputs are still to be made."""
     waits = [name for name, digest in shape.inputs.items() if digest is None]
     reason = f"after {', '.join(waits)}"
-    if changes:
-        return Step(stage, Action.RUN, (*changes, reason), shape)
+    if why:
+        return Step(stage, Action.RUN, (*why, reason), shape)
     return Step(stage, Action.LATER, (reason,), shape, found)
 
 
@@ -225,7 +201,7 @@ def _held(
     altered = [
         f"its {name} is gone or altered" for name in record.altered(folder / stage.name, found)
     ]
-    faults = [*shape.changes(found), *altered]
+    faults = [*changes(found, shape), *altered]
     if faults and (readers := _readers(stage, wish)):
         raise UsageError(
             f"{stage.name} is {why}, and its result here does not fit the recipe: "
@@ -234,7 +210,7 @@ def _held(
         )
     if faults:
         return Step(stage, Action.SKIP, (why, *faults), shape)
-    return Step(stage, Action.HELD, (why, *shape.code_changes(found)), shape, found)
+    return Step(stage, Action.HELD, (why, *code_changes(found, shape)), shape, found)
 
 
 def _readers(stage: Stage, wish: Wish) -> list[str]:
@@ -302,6 +278,32 @@ def _elsewhere(
         if found is not None and found.key == shape.key and not record.altered(other, found):
             return other, found
     return None
+
+
+def changes(old: StageRecord, new: Shape | StageRecord) -> list[str]:
+    """Which keys, inputs and files from outside are not as they were, keys with both values."""
+    found = []
+    for name in sorted(new.config.keys() | old.config.keys()):
+        was, is_ = old.config.get(name), new.config.get(name)
+        if was != is_:
+            found.append(f"{name} was {json.dumps(was)}, is {json.dumps(is_)}")
+    for stage, digest in new.inputs.items():
+        if digest is not None and old.inputs.get(stage) != digest:
+            found.append(f"the result of {stage} has changed")
+    for name in sorted(new.outside.keys() | old.outside.keys()):
+        before, now = old.outside.get(name), new.outside.get(name)
+        if (before and before.digest) != (now and now.digest):
+            found.append(f"{name}: {_how(before, now)}")
+    return found
+
+
+def code_changes(old: StageRecord, new: Shape | StageRecord) -> list[str]:
+    """The same of code and libraries."""
+    found = ["its code has changed"] if new.code != old.code else []
+    for name, version in new.libraries.items():
+        if (was := old.libraries.get(name)) != version:
+            found.append(f"{name} was {was}, is {version}")
+    return found
 
 
 def _how(old: Outside | None, new: Outside | None) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hub_model.errors import NeuroguardError, UsageError
-from training import content
+from training import content, report
 from training.checkout import code_commit
 from training.pipeline import gates, log, manifest, peak, plan, pointing, record
 from training.pipeline.manifest import Manifest, StageLine, Status
@@ -92,6 +92,8 @@ class Run:
                 told.ended = manifest.now()
                 told.hardware = manifest.hardware()  # the cards are known once torch is there
                 told.write(self.folder)
+            if any(line.status in ("done", "adopted") for line in told.stages):
+                report.write(self.folder)
 
     @property
     def result(self) -> Path:

@@ -194,7 +194,7 @@ STAGES = (
     Stage(
         "calibrate",
         "score every image, and fit the temperature",
-        keys=("data.strangers", "data.review", *_NETWORK),
+        keys=("data.strangers", "data.finding_only", "data.review", *_NETWORK),
         leaves=("scores", "temperature_scaling.json"),
         needs=("prepare", "train"),
     ),
