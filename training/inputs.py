@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+UNKNOWN = -1  # class number of an image whose type is not stated
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:

@@ -12,8 +12,9 @@ from hub_model.contract import FindingSpec
 from training import dataset, image_checks
 from training.audit.model import Finding, Severity
 from training.checks import ChecksFailed, Validation, examine, refuse
+from training.inputs import UNKNOWN
 from training.recipe import ChecksSpec
-from training.sources import NO_FINDING, UNKNOWN, Record, pixel_hash
+from training.sources import NO_FINDING, Record, pixel_hash
 from training.sources.phantom_texture import as_jpeg, as_png
 
 LABELS = ("glioma", "free")

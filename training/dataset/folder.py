@@ -27,7 +27,8 @@ from training.dataset.report import OFFICIAL_TEST, REPORT, BuildReport, Ledger, 
 from training.dataset.rows import FOLDS, DatasetError, Plan, features
 from training.dataset.splits import assert_disjoint, check_shares
 from training.dataset.workshop import workshop
-from training.sources import UNKNOWN, Record
+from training.inputs import UNKNOWN
+from training.sources import Record
 
 GROUP_CONFIG = "group"  # name, on the Hub, of the division in which no group is on two sides
 NEEDED = ("image", "label", "finding", "group", "sha256", "source", "path", "split")

@@ -19,9 +19,9 @@ import datasets
 
 from training.dataset.folder import light_rows
 from training.dataset.workshop import workshop
+from training.inputs import UNKNOWN
 from training.learning.sampling import evenly
 from training.recipe import Recipe
-from training.sources import UNKNOWN
 from training.sources.fetch import present
 from training.sources.stream import find, surveyed
 from training.sources.table import SOURCES

@@ -20,7 +20,8 @@ from hub_model.reading import read_bytes
 from training.dataset.report import OFFICIAL_TEST, Entry, Ledger, Scheme
 from training.dataset.splits import fold, side
 from training.dataset.stored import stored
-from training.sources import UNKNOWN, Record, pixel_hash
+from training.inputs import UNKNOWN
+from training.sources import Record, pixel_hash
 
 FOLDS = 5  # folds of the column `fold`
 THREADS = 2

@@ -26,11 +26,10 @@ from hub_model.errors import UsageError
 from hub_model.network import build
 from training import processes
 from training.dataset import splits
-from training.inputs import Inputs
+from training.inputs import UNKNOWN, Inputs
 from training.learning import digests, loop
 from training.learning.history import Epoch
 from training.recipe import CrossValidationSpec, Recipe
-from training.sources import UNKNOWN
 
 By = Literal["group", "image"]
 SCORES = "scores.safetensors"

@@ -21,7 +21,7 @@ from hub_model.contract import ModelConfig
 from hub_model.errors import NeuroguardError
 from hub_model.network import build
 from training import processes
-from training.inputs import Inputs
+from training.inputs import UNKNOWN, Inputs
 from training.learning import digests, history
 from training.learning.checkpoint import Checkpoint, Store
 from training.learning.history import Epoch
@@ -29,7 +29,6 @@ from training.learning.learner import Learner
 from training.learning.reporter import Reporter
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.read import RecipeError
-from training.sources import UNKNOWN
 from training.statistics import macro_f1
 from training.tracking import Nowhere, Tracker
 

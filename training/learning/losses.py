@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from training.sources import UNKNOWN
+from training.inputs import UNKNOWN
 
 
 def guarded_loss(

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hub_model.errors import NeuroguardError, UsageError
-from training import content, report
+from training import content, report, tracking
 from training.checkout import code_commit
 from training.pipeline import gates, log, manifest, peak, plan, pointing, record
 from training.pipeline.manifest import Manifest, StageLine, Status
@@ -75,6 +75,7 @@ class Run:
             RunError: as `plan`.
             NeuroguardError: a stage or a gate refused.
         """
+        tracking.check(self.recipe)
         if not self.team.main:
             self._assist()
             return

@@ -160,7 +160,7 @@ class Recipe(Node):
 
     @property
     def published(self) -> dict[str, Any]:
-        """The effective recipe as a revision records it: without folders and Hub of this machine."""
+        """The effective recipe as a revision records it: nothing of this machine, nor of its Hub."""
         tree = self.model_dump(mode="json")
         tree["data"]["root"] = "."
         tree["model"]["weights"] = Path(self.model.weights).name

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from hub_model.errors import NeuroguardError
 
-UNKNOWN = -1  # class number of an image whose type is not stated
 NO_FINDING = "none"  # Record.finding of an image that its source calls free
 
 

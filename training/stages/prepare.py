@@ -8,9 +8,10 @@ from typing import Any
 import datasets
 
 from training import dataset, inputs, preparing
+from training.inputs import UNKNOWN
 from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS
 from training.records import Records
-from training.sources import UNKNOWN, Record
+from training.sources import Record
 from training.stages import sourced
 from training.stages.job import Job
 from training.stages.names import ASIDE_COUNTS

@@ -16,6 +16,7 @@ from training.processes import here
 from training.stages import prepared
 from training.stages.job import Job
 from training.stages.names import HISTORY, METRICS, WEIGHTS
+from training.tracking import tracked
 from training.whole_file import write_json
 
 CHECKPOINTS = "checkpoints"  # removed at the end
@@ -26,14 +27,16 @@ def run(job: Job) -> None:
     recipe = job.recipe
     config = network_config.model_config(recipe)
     if not (job.out / WEIGHTS).is_file():
-        trained = loop.train(
-            recipe,
-            config,
-            prepared.learnt(job),
-            prepared.images(job, "validation"),
-            checkpoints=job.out / CHECKPOINTS,
-            metrics=job.out / METRICS,
-        )
+        with tracked(recipe, job.run.name) as tracker:
+            trained = loop.train(
+                recipe,
+                config,
+                prepared.learnt(job),
+                prepared.images(job, "validation"),
+                checkpoints=job.out / CHECKPOINTS,
+                metrics=job.out / METRICS,
+                tracker=tracker,
+            )
         if here().main:
             _write(job.out, trained)
     if here().main:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from training.inputs import UNKNOWN
 from training.learning.losses import guarded_loss
-from training.sources import UNKNOWN
 
 ASSERTS = torch.tensor([True, True, False, True])
 LOGITS = torch.tensor([[1.0, -0.5, 0.3, 2.0], [0.2, 0.1, 3.0, -1.0], [0.0, 5.0, -2.0, 1.0]])
