@@ -97,7 +97,7 @@ def published(phantom_bundle: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_every_block_of_code_is_one_that_a_test_runs() -> None:
     marks = [found.mark for found in BLOCKS]
     assert sorted(set(marks)) == [
-        "make", "real", "run=browser", "run=command", "run=download", "run=python", "tree",
+        "make", "real", "run=browser", "run=command", "run=download", "run=plan", "run=python", "tree",
     ]  # fmt: skip
 
 
@@ -116,6 +116,13 @@ def test_the_command_line_gives_the_verdict_of_that_revision(published: Publishe
     assert said["input"] == "slice.png"
     assert said["revision"] == published.revision
     assert said["verdict"] in list(Verdict)
+
+
+def test_a_dry_run_writes_its_plan(published: Published) -> None:
+    plan = published.folder / published.run("run=plan").strip()
+    found = json.loads(plan.read_text())
+    assert found["dry_run"] is True
+    assert [stage["name"] for stage in found["stages"]][0::11] == ["fetch", "publish"]
 
 
 def test_the_browser_gets_the_page_of_that_revision(published: Published) -> None:

@@ -100,11 +100,11 @@ def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) ->
             continue
         key = name.removeprefix(prefix)
         text, coverage = FIGURES.get(key, (f"`{key}`", None))
-        low, high = (_format(figure, value) for value in (figure.low, figure.high))
+        low, high = (spoken(figure, value) for value in (figure.low, figure.high))
         rows.append(
             (
                 text.format(finding=finding) + mark,
-                _format(figure, figure.value),
+                spoken(figure, figure.value),
                 NOTHING if NOTHING in (low, high) else f"{low} to {high}",
                 "every image" if coverage is None else shown(metrics, prefix + coverage),
                 str(figure.sample.n_images),
@@ -193,10 +193,11 @@ def shown(metrics: MetricsFile, name: str) -> str:
     if name not in metrics.figures:
         raise BundleError(contract.METRICS, f"has no figure {name!r}: evaluate the run again")
     figure = metrics.figures[name]
-    return _format(figure, figure.value)
+    return spoken(figure, figure.value)
 
 
-def _format(figure: Figure, value: float | None) -> str:
+def spoken(figure: Figure, value: float | None) -> str:
+    """A value in the figure's unit, or a dash where there is none."""
     if value is None:
         return NOTHING
     if figure.unit == "share":

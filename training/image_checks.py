@@ -13,6 +13,7 @@ from tqdm import tqdm
 from hub_model.errors import InputRejected
 from training.audit.model import EXAMPLES, Finding, Severity
 from training.audit.rows import Row
+from training.bar import hidden
 from training.linkage.collection import eight_bit
 from training.preparing import CHUNK, THREADS, slice_of
 from training.recipe.line_spec import ChecksSpec
@@ -61,7 +62,9 @@ def look_at(images: Dataset, *, progress: bool = True) -> list[Look]:
     found: list[Look] = []
     with (
         ThreadPoolExecutor(THREADS) as pool,
-        tqdm(total=len(images), desc="validate", unit="image", disable=not progress) as bar,
+        tqdm(
+            total=len(images), desc="validate", unit="image", disable=hidden(show=progress)
+        ) as bar,
     ):
         for chunk in images.iter(CHUNK):
             found += pool.map(look, [image["bytes"] for image in chunk["image"]])

@@ -18,6 +18,7 @@ from hub_model.contract import PreprocessSpec, QualityLimits
 from hub_model.preprocess import prepare
 from hub_model.quality import reasons
 from hub_model.reading import read_bytes
+from training.bar import hidden
 
 THREADS = 2
 CHUNK = 256  # images in flight; bounds memory
@@ -60,7 +61,10 @@ def write(
         return ready.image, [reason.value for reason in why]
 
     iterator = iter(rows)
-    with ThreadPoolExecutor(THREADS) as pool, tqdm(total=count, desc=f"prepare {name}") as bar:
+    with (
+        ThreadPoolExecutor(THREADS) as pool,
+        tqdm(total=count, desc=f"prepare {name}", disable=hidden(show=True)) as bar,
+    ):
         while chunk := list(islice(iterator, CHUNK)):
             for row, (image, why) in zip(chunk, pool.map(one, chunk), strict=True):
                 images[len(index["labels"])] = image

@@ -14,6 +14,7 @@ from training import linkage
 from training.audit.examine import Evidence
 from training.audit.files import File, describe
 from training.audit.rows import images_of, rows_of
+from training.bar import hidden
 from training.dataset import fingerprint, load, open_at
 from training.dataset.report import REPORT, BuildReport
 from training.linkage.collection import eight_bit
@@ -53,7 +54,7 @@ def survey(dataset: DatasetDict, report: BuildReport | None, *, progress: bool =
     """
     files: list[File] = []
     images = images_of(dataset)
-    bar = tqdm(images, "reading", unit="image", disable=not progress)
+    bar = tqdm(images, "reading", unit="image", disable=hidden(show=progress))
     prints = linkage.fingerprints(_read(bar, files))
     return Evidence(
         fingerprint=fingerprint(dataset),

@@ -21,6 +21,7 @@ import datasets
 from tqdm import tqdm
 
 from hub_model.errors import UsageError
+from training.bar import hidden
 from training.dataset import arrow_files
 from training.dataset import report as reports
 from training.dataset.report import OFFICIAL_TEST, REPORT, BuildReport, Ledger, Scheme
@@ -87,7 +88,7 @@ def build(
     plan = Plan(tuple(label_names), dict(shares), seed, scheme)
     ledger = Ledger()
     with workshop(out) as folder, _quiet():
-        bar = tqdm(desc="building", unit="image", total=total, disable=not progress)
+        bar = tqdm(desc="building", unit="image", total=total, disable=hidden(show=progress))
         whole = folder / out.name
         arrow_files.write(
             _counted(plan.rows(records, ledger), bar),

@@ -13,6 +13,7 @@ from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
 from training.inputs import Inputs
 from training.learning.crossval import By, OutOfFold
+from training.pictures.model import MIN_GROUPS
 from training.recipe import CrossValidationSpec, Recipe
 from training.statistics import Rows, figure, macro_f1, sample
 
@@ -20,7 +21,6 @@ WORDS: dict[By, str] = {
     "group": "{k} folds, disjoint by group",
     "image": "{k} folds, image by image (leaky: groups are on both sides)",
 }
-MIN_GROUPS = 20  # with and without the finding: below, a resampling can miss a side altogether
 PREFIX: dict[By, str] = {"group": "crossval", "image": "crossval_by_image"}
 
 

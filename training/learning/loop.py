@@ -21,6 +21,7 @@ from hub_model.contract import ModelConfig
 from hub_model.errors import NeuroguardError
 from hub_model.network import build
 from training import processes
+from training.bar import hidden
 from training.inputs import UNKNOWN, Inputs
 from training.learning import digests, history
 from training.learning.checkpoint import Checkpoint, Store
@@ -149,7 +150,7 @@ def _stored(
 def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int, before: int) -> float:
     """One epoch over the training images, `before` of all phases; returns its mean loss."""
     told = f"{name} {number}/{phase.epochs}"
-    rows = tqdm(learner.epoch(before), desc=told, disable=not processes.here().main)
+    rows = tqdm(learner.epoch(before), desc=told, disable=hidden(show=processes.here().main))
     loss = learner.mean([learner.step(batch, phase.size(number)) for batch in rows])
     if not math.isfinite(loss):
         raise Diverged(f"train loss is {loss} in epoch {number} of {name}: {_REMEDY}")

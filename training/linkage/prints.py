@@ -20,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from hub_model.errors import UsageError
+from training.bar import hidden
 from training.linkage.detail import COARSE, COARSE_FLOOR, local_contrast
 from training.linkage.patches import describe
 
@@ -78,7 +79,7 @@ def fingerprints(images: Iterable[NDArray[np.uint8]], *, progress: bool = False)
     Raises:
         UsageError: an image is no plane of 8 bits.
     """
-    counted = tqdm(images, "fingerprints", unit="image", disable=not progress)
+    counted = tqdm(images, "fingerprints", unit="image", disable=hidden(show=progress))
     parts = list(_in_threads(_chunks(counted)))
     return join(parts or [_of([])])
 

@@ -160,7 +160,7 @@ class Recipe(Node):
 
     @property
     def published(self) -> dict[str, Any]:
-        """The effective recipe as a revision records it: nothing of this machine, nor of its Hub."""
+        """The effective recipe as a revision records it: nothing of this machine or Hub."""
         tree = self.model_dump(mode="json")
         tree["data"]["root"] = "."
         tree["model"]["weights"] = Path(self.model.weights).name

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
 from hub_model.contract import Figure, MetricsFile
-from training.card_figures import AS_LABELLED, FIGURES, OFFICIAL, TEST, shown
+from training.card_figures import AS_LABELLED, FIGURES, OFFICIAL, TEST, shown, spoken
 from training.plots import Row, number, table
 from training.report import html
 from training.report.html import NOTHING, Html
@@ -80,15 +80,6 @@ def tables(metrics: MetricsFile, finding: str, *prefixes: str) -> Iterator[Html]
                 )
             heads = ("figure", "value", "95 % interval", "coverage", "images", "groups")
             yield html.table(f"{TITLES[prefix]} ({split})", heads, rows)
-
-
-def spoken(figure: Figure, value: float | None) -> str:
-    """A value in the figure's unit, or a dash."""
-    if value is None:
-        return NOTHING
-    if figure.unit == "share":
-        return f"{100 * value:.1f} %"
-    return f"{value:.0f}" if figure.unit == "count" else f"{value:.3f}"
 
 
 def interval(figure: Figure) -> str:
