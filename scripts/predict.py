@@ -1,8 +1,7 @@
-"""`neuroguard predict`: verdicts on files, one case an argument."""
+"""`neuroguard predict`: verdicts on files, one case an argument, or on many into a file."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,27 +16,60 @@ REFUSED = 3  # exit code when any file was refused, as `InputRejected` has it
 
 
 def predict(
+    model: Model,
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             exists=True,
             metavar="FILES...",
             show_default=False,
             help="Each is one case: an image, DICOM or NIfTI file, a folder, or a ZIP.",
         ),
-    ],
-    model: Model,
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document a case and line on stdout.")
     ] = False,
+    many: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            metavar="FOLDER|LIST",
+            help="Every entry of a folder, or every line of a text file, is one case. Needs --out.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE.jsonl",
+            help="Gets the JSON documents of --many; what it holds is not asked again.",
+        ),
+    ] = None,
 ) -> None:
     """Give a verdict on each case.
 
     A file that cannot be used is reported on stderr, the others are still answered, and the exit
-    code is 3.
+    code is 3. With --many, accelerate launch divides the cases over several processes, a stopped
+    one goes on where it was, and the file's name is printed when it is whole.
     """
+    from hub_model.errors import UsageError
+
+    if (many is None) == (not files) or (many is None) != (out is None):
+        raise UsageError("predict takes FILES, or --many together with --out")
+    if many is not None and out is not None:
+        refused, asked = _into_file(model, many, out)
+    else:
+        refused, asked = _one_by_one(model, files or [], as_json=as_json), len(files or [])
+    if refused:
+        report(f"error: {refused} of {asked} refused")
+        raise typer.Exit(REFUSED)
+
+
+def _one_by_one(model: str, files: list[Path], *, as_json: bool) -> int:
+    """Answer on stdout as each case is read; returns how many were refused."""
     from hub_model.errors import InputRejected
     from hub_model.reading import read_case
+    from scripts.predict_many import line
 
     classifier = open_model(model).classifier
     refused = 0
@@ -51,14 +83,22 @@ def predict(
         for warning in case.warnings:
             report(f"warning: {file}: {warning}")
         decision = classifier.predict(case)
-        if as_json:
-            document = {"input": str(file), "warnings": case.warnings, **decision.to_dict()}
-            print(json.dumps(document), flush=True)
-        else:
-            print(describe(str(file), decision), flush=True)
-    if refused:
-        report(f"error: {refused} of {len(files)} refused")
-        raise typer.Exit(REFUSED)
+        said = line(str(file), case, decision) if as_json else describe(str(file), decision) + "\n"
+        print(said, end="", flush=True)
+    return refused
+
+
+def _into_file(model: str, many: Path, out: Path) -> tuple[int, int]:
+    """Answer into a file; returns how many were refused, told by the main process alone, of all."""
+    from scripts.predict_many import named, predict_many
+    from training.processes import here
+
+    team, cases = here(), named(many)
+    refused = predict_many(open_model(model).classifier, cases, out, team)
+    if not team.main:
+        return 0, len(cases)
+    print(out)
+    return refused, len(cases)
 
 
 def describe(name: str, decision: Decision) -> str:
