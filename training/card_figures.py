@@ -11,6 +11,7 @@ from training.plots import Row, number, table
 
 # Prefixes of the names of figures.
 TEST, AS_LABELLED, OFFICIAL = "test.", "as_labelled.", "official_split."
+BY_GROUP, BY_IMAGE = "crossval.", "crossval_by_image."
 NOTHING = "–"
 
 # What a figure is, and the figure that is its coverage; None: every image was answered.
@@ -29,6 +30,18 @@ FIGURES: dict[str, tuple[str, str | None]] = {
     "ece_raw": ("calibration error before the temperature", None),
     "ece_calibrated": ("calibration error after the temperature", None),
 }
+
+OUT_OF_FOLD = {
+    "accuracy": "likeliest class right",
+    "macro_f1": "macro F1 of the likeliest class",
+    "nll": "negative log-likelihood",
+    "ece": "calibration error",
+    "finding_roc_auc": "area under the ROC curve, {finding} or none",
+    "finding_pr_auc": "average precision, {finding} or none",
+    "finding_f1": "F1 of {finding}",
+    "finding_sensitivity": "{finding} found, of all with one",
+    "finding_specificity": "none said, of all without",
+}  # of a cross-validation, in which nothing is refused
 
 
 def sections(
@@ -69,6 +82,19 @@ def sections(
             "trained on."
         )
         yield _figure_table(metrics, OFFICIAL, finding, " (leaky)")
+    if any(name.startswith(BY_GROUP) for name in metrics.figures):
+        yield "### Cross-validation"
+        yield (
+            "Every image judged by a network that had not met its group; other networks than this "
+            "one, trained as it was. Nothing is refused, and no temperature is applied."
+        )
+        yield _figure_table(metrics, BY_GROUP, finding, "")
+    if any(name.startswith(BY_IMAGE) for name in metrics.figures):
+        yield (
+            "**Leaky, for comparison only:** the same with folds that divide images, not groups, "
+            "as a random split does. Copies and slices of one group are then on both sides."
+        )
+        yield _figure_table(metrics, BY_IMAGE, finding, " (leaky)")
     yield "### Verdicts by domain"
     yield (
         "Shares of the images. The first row is the test split; every other domain was judged with "
@@ -99,7 +125,10 @@ def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) ->
         if not name.startswith(prefix):
             continue
         key = name.removeprefix(prefix)
-        text, coverage = FIGURES.get(key, (f"`{key}`", None))
+        if prefix in (BY_GROUP, BY_IMAGE):
+            text, coverage = OUT_OF_FOLD.get(key, f"`{key}`"), None
+        else:
+            text, coverage = FIGURES.get(key, (f"`{key}`", None))
         low, high = (spoken(figure, value) for value in (figure.low, figure.high))
         rows.append(
             (

@@ -218,6 +218,18 @@ def test_every_row_of_the_official_split_is_marked_leaky():
     assert "leaky" not in section(render(parts()), "Figures").lower()
 
 
+def test_a_cross_validation_stands_by_group_and_its_leaky_twin_is_marked():
+    what = parts()
+    one = what.metrics.figures["test.accuracy"]
+    folds = {f"{way}.accuracy": one for way in ("crossval", "crossval_by_image")}
+    metrics = what.metrics.model_copy(update={"figures": {**what.metrics.figures, **folds}})
+    text = section(render(replaced(what, metrics=metrics)), "Figures")
+    honest, leaky = text.split("### Cross-validation")[1].split("**Leaky, for comparison only:**")
+    assert "| likeliest class right |" in honest
+    assert "| likeliest class right (leaky) |" in leaky
+    assert "Cross-validation" not in render(parts())
+
+
 def test_every_domain_stands_under_verdicts_and_guard():
     text = render(parts())
     for domain in DOMAINS:

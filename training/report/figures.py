@@ -6,12 +6,21 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
 from hub_model.contract import Figure, MetricsFile
-from training.card_figures import AS_LABELLED, FIGURES, OFFICIAL, TEST, shown, spoken
+from training.card_figures import (
+    AS_LABELLED,
+    BY_GROUP,
+    BY_IMAGE,
+    FIGURES,
+    OFFICIAL,
+    OUT_OF_FOLD,
+    TEST,
+    shown,
+    spoken,
+)
 from training.plots import Row, number, table
 from training.report import html
 from training.report.html import NOTHING, Html
 
-BY_GROUP, BY_IMAGE = "crossval.", "crossval_by_image."
 TITLES = {
     TEST: "Test",
     AS_LABELLED: "Test as the source labels it, images under doubt among them",
@@ -19,17 +28,6 @@ TITLES = {
     BY_GROUP: "All folds",
     BY_IMAGE: "All folds",
 }  # prefix of the names of figures to what they were measured for
-OUT_OF_FOLD = {
-    "accuracy": "likeliest class right",
-    "macro_f1": "macro F1 of the likeliest class",
-    "nll": "negative log-likelihood",
-    "ece": "calibration error",
-    "finding_roc_auc": "area under the ROC curve, {finding} or none",
-    "finding_pr_auc": "average precision, {finding} or none",
-    "finding_f1": "F1 of {finding}",
-    "finding_sensitivity": "{finding} found, of all with one",
-    "finding_specificity": "none said, of all without",
-}  # of a cross-validation, in which nothing is refused
 FOLD_HEADS = {
     "n_images": "images",
     "n_groups": "groups",

@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hub_model.contract import Figure, Verdict
-from training.card_figures import percent
+from training.card_figures import BY_GROUP, BY_IMAGE, percent
 from training.pictures import draw
 from training.pictures.model import MIN_GROUPS, CrossValidated, Mean
 from training.plots import number, table
 from training.report import figures, html
-from training.report.figures import BY_GROUP, BY_IMAGE
 from training.report.found import Found
 from training.report.html import NOTHING, Html, paragraph
 from training.report.sections import missing
