@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import datasets
-import httpx2
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
     LocalEntryNotFoundError,
-    RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
@@ -91,8 +85,20 @@ def download(reference: str, config: str) -> tuple[datasets.DatasetDict, BuildRe
     repo_id, revision = hub.parse_model_ref(reference)
     if not _COMMIT.fullmatch(revision):
         raise UsageError(f"revision {revision!r} can move: give 40 lower-case hex digits")
-    with _asking(f"open revision {revision} of {repo_id}"):
-        path = hf_hub_download(repo_id, REPORT, repo_type="dataset", revision=revision)
+    with hub.asking(f"open revision {revision}", repo_id):
+        try:
+            path = hf_hub_download(repo_id, REPORT, repo_type="dataset", revision=revision)
+        except RevisionNotFoundError as error:
+            raise HubError(f"{repo_id} has no such revision, {revision}") from error
+        except LocalEntryNotFoundError as error:
+            raise HubError(
+                f"revision {revision} of {repo_id} is not in the cache, and the Hub cannot be "
+                "reached"
+            ) from error
+        except EntryNotFoundError as error:
+            raise UsageError(
+                f"{repo_id} holds no {REPORT}, so `neuroguard dataset push` did not write it"
+            ) from error
         report = reports.read(Path(path))
         return datasets.load_dataset(repo_id, config, revision=revision), report, revision
 
@@ -114,45 +120,10 @@ def _copy_audit(audit: Path, target: Path, report: BuildReport) -> str:
 
 def _create(repo_id: str, *, public: bool) -> None:
     api = HfApi()
-    with _asking(f"create {repo_id}"):
+    with hub.asking("create the dataset", repo_id):
         api.create_repo(repo_id, repo_type="dataset", private=not public, exist_ok=True)
         seen = not api.repo_info(repo_id, repo_type="dataset").private
     if seen and not public:
         raise UsageError(
             f"{repo_id} can be seen by everybody: say --public, or choose another repository"
         )
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    """Turn the clients' errors into ours."""
-    try:
-        yield
-    except HFValidationError as error:
-        raise UsageError(
-            f"could not {what}: that is no repository name, write owner/name"
-        ) from error
-    except EntryNotFoundError as error:
-        if isinstance(error, LocalEntryNotFoundError):
-            raise HubError(
-                f"could not {what}: it is not in the cache and the Hub cannot be reached"
-            ) from error
-        raise UsageError(
-            f"could not {what}: it holds no {REPORT}, so `neuroguard dataset push` did not write it"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise HubError(f"could not {what}: the repository has no such revision") from error
-    except RepositoryNotFoundError as error:
-        raise HubError(
-            f"could not {what}: it is not on the Hub, or this token may not see it; check the name "
-            "and `hf auth whoami`"
-        ) from error
-    except HfHubHTTPError as error:
-        said = error.server_message or "without a reason"
-        raise HubError(
-            f"could not {what}: the Hub answered {error.response.status_code}, {said}"
-        ) from error
-    except (httpx2.TransportError, ConnectionError) as error:
-        raise HubError(
-            f"could not {what}: the Hub cannot be reached; check the connection and HF_ENDPOINT"
-        ) from error
