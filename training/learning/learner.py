@@ -87,11 +87,15 @@ class Learner:
         weights = self._weights if self._spec.balance == "sampler" else None
         return list(batches(len(self._data), self._spec.batch, self.rng, weights))
 
-    def step(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
-        """Learn from one batch at that side; returns the loss of this process's part."""
+    def images(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
+        """Those rows `(N, 1, size, size)` as no epoch has shown them yet, 0-1, on the device."""
         images = torch.from_numpy(self._data.images[rows]).to(self._device)
         images = images[:, None].float().div_(255)
-        images = augment(images, self._spec.augment, self.generator, size)
+        return augment(images, self._spec.augment, self.generator, size)
+
+    def step(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
+        """Learn from one batch at that side; returns the loss of this process's part."""
+        images = self.images(rows, size)
         mine = self._processes.part(len(rows))
         if not self._spec.augment.mixup:
             loss = self._loss(self._logits(images[mine]), rows, mine)
