@@ -12,6 +12,7 @@ import typer
 
 from scripts import (
     bench,
+    bench_train,
     bundle,
     dataset,
     line,
@@ -53,6 +54,7 @@ app.add_typer(space.app, name="space")
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
+app.command("bench-train")(bench_train.bench_train)
 
 
 def run() -> None:

@@ -60,7 +60,7 @@ def test_help_answers_in_a_fraction_of_a_second() -> None:
 
 
 def test_the_document_lists_exactly_the_verbs_there_are() -> None:
-    documented = re.findall(r"^\| `neuroguard ([a-z ]+?)(?: [A-Z\[-][^`]*)?` \|", DOCUMENTED, re.M)
+    documented = re.findall(r"^\| `neuroguard ([a-z -]+?)(?: [A-Z\[-][^`]*)?` \|", DOCUMENTED, re.M)
     assert sorted(documented) == [" ".join(verb) for verb in verbs()]
 
 
