@@ -99,7 +99,7 @@ def repo(request: pytest.FixtureRequest, hub: LoopbackHub) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def phantom_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the phantom recipe, alone in its folder of runs; only the audit is left out."""
+    """A finished run of the phantom recipe, alone in its folder of runs; without the audit."""
     from training import pipeline, recipe
 
     kept: Path | None = request.config.getoption("--phantom-run")

@@ -97,7 +97,8 @@ def published(phantom_bundle: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_every_block_of_code_is_one_that_a_test_runs() -> None:
     marks = [found.mark for found in BLOCKS]
     assert sorted(set(marks)) == [
-        "make", "real", "run=browser", "run=command", "run=download", "run=plan", "run=python", "tree",
+        "make", "real", "run=browser", "run=command", "run=download", "run=plan", "run=python",
+        "tree",
     ]  # fmt: skip
 
 

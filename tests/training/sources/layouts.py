@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.sources.layout import Source
+
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_real = [
     pytest.mark.real,
@@ -34,6 +36,16 @@ def put(file: Path, content: bytes | str) -> Path:
 def decoded(image: bytes | None) -> np.ndarray:
     assert image is not None
     return np.asarray(Image.open(io.BytesIO(image)))
+
+
+def downloaded(cache: Path, source: Source) -> Path:
+    """The folder in which the Kaggle client finds a whole download of the source's version."""
+    assert source.handle is not None
+    kept = cache / "datasets" / source.handle
+    folder = kept / "versions" / str(source.version)
+    folder.mkdir(parents=True)
+    (kept / f"{source.version}.complete").touch()
+    return folder
 
 
 def tiff(file: Path, pixels: np.ndarray) -> Path:
