@@ -29,6 +29,11 @@ def section(name: str) -> str:
     return str(text)
 
 
+def prose(name: str) -> str:
+    """The same in one line."""
+    return " ".join(section(name).split())
+
+
 def settings(words: list[str]) -> list[str]:
     return [value for option, value in pairwise(words) if option == "--set"]
 
@@ -83,16 +88,16 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
         "phantom": ("320 drawn patients", "96 pixels, 8 epochs", "`resnet10t`"),
         "mri_tumor_4class": ("16 epochs at 160 and 224 pixels", "ResNet18"),
         "mri_tumor_4class_sartaj": ("20 epochs at 224", "batch 32", "AdamW at 1e-3", "after 10"),
-        "mri_tumor_binary": ("five folds", "class weights", "early\nstopping by validation NLL"),
+        "mri_tumor_binary": ("five folds", "class weights", "early stopping by validation NLL"),
         "mri_tumor_binary_small_cnn": ("40 epochs",),
     }
     for name, phrases in said.items():
-        assert [one for one in phrases if one not in section(name)] == []
+        assert [one for one in phrases if one not in prose(name)] == []
     train = {name: load(name).train for name in SHIPPED}
     epochs = {name: one.head.epochs + one.finetune.epochs for name, one in train.items()}
     assert epochs == {
         "phantom": 8, "mri_tumor_4class": 16, "mri_tumor_4class_sartaj": 20,
-        "mri_tumor_binary": 23, "mri_tumor_binary_small_cnn": 40,
+        "mri_tumor_binary": 21, "mri_tumor_binary_small_cnn": 40,
     }  # fmt: skip
     assert load("phantom").data.patients == 320
     assert train["mri_tumor_binary"].balance == "weights"

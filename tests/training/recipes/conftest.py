@@ -1,0 +1,122 @@
+"""The shipped recipes on drawn data in their own layouts: each is made short and run once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL_PHANTOM
+from tests.training.recipes import drawn
+from training import pipeline, recipe
+from training.dataset.splits import balanced_seed
+from training.linkage.groups import of_records
+from training.recipe import Recipe
+from training.records import Records
+from training.sources.phantom_heads import FREE
+
+TRUNK = ("model.architecture=resnet10t", "model.weights=random")
+LOOSE = (  # what some tens of images and a network of seconds can keep
+    "policy.confidence=0.6",
+    "policy.tumor_called_none=0.8",
+    "policy.none_called_tumor=0.8",
+    "policy.wrong_type=0.9",
+    "guard.refusal=0.2",
+)
+SHORT = {  # a recipe to what makes it a matter of seconds
+    "phantom": SMALL_PHANTOM,
+    "mri_tumor_4class": (
+        "preprocess.size=64", f"data.groups={drawn.GROUPS}", "data.review=null", *TRUNK,
+        "train.batch=16", "train.head.sizes=[48]", "train.finetune.sizes=[48, 48, 64]",
+        "train.finetune.epochs=6", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5", *LOOSE,
+    ),
+    "mri_tumor_4class_sartaj": (
+        "preprocess.size=64", *TRUNK, "train.batch=16", "train.finetune.sizes=[48, 64]",
+        "train.finetune.epochs=6", "train.finetune.lr=3.0e-3", "train.schedule.every=4", *LOOSE,
+    ),
+    "mri_tumor_binary": (
+        "preprocess.size=64", *TRUNK, "train.head.epochs=1", "train.finetune.epochs=3",
+        "train.finetune.sizes=[48]", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
+        "crossval.folds=3", *LOOSE,
+    ),
+    "mri_tumor_binary_small_cnn": (
+        "preprocess.size=64", "train.finetune.epochs=9", "train.finetune.lr=3.0e-3",
+        "train.ema_decay=0.5", *LOOSE,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A recipe and the folder of its run."""
+
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        """Its revision to be."""
+        return self.folder / "export" / "bundle"
+
+    @property
+    def dataset(self) -> Path:
+        """What it was learnt from and tested on."""
+        return self.folder / "split" / "dataset"
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A cache of the Kaggle client, and a folder with what recipes look for below `data.root`."""
+    cache, root = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("root")
+    heads = list(drawn.pictures(120, 2, seed=11))
+    drawn.masoudnickparvar(cache, root, heads)
+    drawn.sartajbhuvaji(cache, heads)
+    drawn.navoneel(cache, [one for one in heads if one.patient < 96 and one.label != "pituitary"])
+    others = list(drawn.pictures(60, 1, seed=12))
+    drawn.br35h(cache, others)
+    drawn.stroke(cache, others)
+    drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
+    drawn.folders(root, 40, seed=14)
+    return cache, root
+
+
+@pytest.fixture(scope="session")
+def finish(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Finished]:
+    """`finish(name, *overrides)` is the recipe's run; it is done when it is first asked for."""
+    runs = tmp_path_factory.mktemp("runs")
+    done: dict[tuple[str, ...], Finished] = {}
+
+    def run(name: str, *overrides: str) -> Finished:
+        if name == "phantom":
+            return Finished(recipe.load(name, SHORT[name]), request.getfixturevalue("phantom_run"))
+        key = (name, *overrides)
+        if key not in done:
+            cache, root = request.getfixturevalue("sources")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("KAGGLEHUB_CACHE", str(cache))
+                patch.setattr("training.statistics.DRAWS", 60)  # intervals have tests of their own
+                given = (*SHORT[name], *overrides, f"data.root={root}")
+                seed = _seed(recipe.load(name, given))
+                found = recipe.load(name, (*given, f"data.split_seed={seed}"))
+                pipeline.run(found, runs / f"{name}-{len(done)}")
+            done[key] = Finished(found, runs / f"{name}-{len(done)}")
+        return done[key]
+
+    return run
+
+
+def _seed(found: Recipe) -> int:
+    """A division under which every split has every class, as the recipe's own has for its data."""
+    data, shares = found.data, dict(found.data.shares)
+    records = list(Records(found).everything())
+    if data.scheme == "official":  # what is not the source's own test is divided
+        records = [one for one in records if one.official_split != "test"]
+        rest = 1 - shares.pop("test")
+        shares = {name: share / rest for name, share in shares.items()}
+    tied = of_records(records) if data.look_alikes else {}
+    names = [tied.get((one.source, one.path)) or one.group or one.path for one in records]
+    return balanced_seed(names, [str(one.label) for one in records], shares, range(300))[0]

@@ -1,0 +1,178 @@
+"""Every shipped recipe runs from its sources' own layouts to a bundle that is whole and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub_model import GuardedClassifier, contract, read_case
+from hub_model.contract import EnvironmentFile, MetricsFile, Verdict
+from tests.training.recipes.conftest import SHORT
+from training import checks, dataset, inputs
+from training.audit.rows import images_of, rows_of
+from training.recipe import FINDING_ONLY, RECIPES, load
+from training.sources.stream import find
+
+pytestmark = pytest.mark.slow
+EVERY = pytest.mark.parametrize("name", SHORT)
+MAY_CHANGE = (  # what makes a run short, or fits other data
+    "preprocess.size", "model.architecture", "model.weights", "train.batch", "train.ema_decay",
+    "train.head.epochs", "train.head.sizes", "train.finetune.epochs", "train.finetune.sizes",
+    "train.finetune.lr", "train.schedule.every", "crossval.folds", "policy.confidence",
+    "policy.tumor_called_none", "policy.none_called_tumor", "policy.wrong_type", "guard.refusal",
+    "data.groups", "data.review", "data.patients", "data.split_seed",
+)  # fmt: skip
+
+
+def leaves(tree: Any, at: str = "") -> dict[str, Any]:
+    """Dotted key to value."""
+    if not isinstance(tree, dict):
+        return {at: tree}
+    return {
+        key: value
+        for name, part in tree.items()
+        for key, value in leaves(part, f"{at}.{name}" if at else name).items()
+    }
+
+
+def metrics(finished) -> MetricsFile:
+    return MetricsFile.model_validate_json((finished.bundle / contract.METRICS).read_bytes())
+
+
+def environment(finished) -> EnvironmentFile:
+    return EnvironmentFile.model_validate_json(
+        (finished.bundle / contract.ENVIRONMENT).read_bytes()
+    )
+
+
+def test_every_shipped_recipe_is_run_and_keeps_its_structure():
+    assert set(SHORT) == {file.stem for file in RECIPES.glob("*.yaml")}
+    for name, overrides in SHORT.items():
+        shipped, short = (
+            leaves(load(name, given).model_dump(mode="json")) for given in ((), overrides)
+        )
+        changed = {key for key in shipped if shipped[key] != short[key]}
+        assert changed <= set(MAY_CHANGE)
+
+
+@EVERY
+def test_a_run_ends_with_a_bundle_that_loads_and_answers(finish, name, tmp_path):
+    finished = finish(name)
+    classifier = GuardedClassifier.from_folder(finished.bundle)
+    assert classifier.label_names == finished.recipe.labels
+    image = images_of(dataset.load(finished.dataset))[0]["image"]["bytes"]
+    (tmp_path / "slice").write_bytes(image)
+    decision = classifier.predict(read_case(tmp_path / "slice"))
+    assert decision.verdict in list(Verdict)
+
+
+@EVERY
+def test_figures_are_of_the_test_images_with_their_number_and_an_interval(finish, name):
+    finished = finish(name)
+    figures = metrics(finished).figures
+    test = dataset.load(finished.dataset)["test"]
+    for which in ("accuracy", "macro_f1", "finding_accuracy", "ece_calibrated", "coverage"):
+        figure = figures[f"test.{which}"]
+        assert figure.sample.n_images == len(test)
+        assert figure.sample.n_groups == len(set(test["group"]))
+        assert figure.low <= figure.value <= figure.high
+
+
+@EVERY
+def test_no_group_is_on_two_sides_and_the_dataset_passed_its_checks(finish, name):
+    finished = finish(name)
+    sides: dict[str, set[str]] = {}
+    for row in rows_of(dataset.load(finished.dataset)):
+        sides.setdefault(row.group, set()).add(row.split)
+    assert all(len(found) == 1 for found in sides.values())
+    written = (finished.folder / "validate" / checks.VALIDATION).read_bytes()
+    report = checks.Validation.model_validate_json(written)
+    checks.refuse(report, "error")
+    assert report.images == sum(len(part) for part in dataset.load(finished.dataset).values())
+
+
+@EVERY
+def test_the_bundle_names_every_source_and_the_recipe(finish, name):
+    finished = finish(name)
+    found, data = environment(finished), finished.recipe.data
+    used = {data.source, *data.finding_only, *(spec.source for spec in data.strangers)}
+    assert found.sources == {one: find(one).pinned or "local" for one in used}
+    assert found.recipe["name"] == name
+    assert found.recipe_hash == finished.recipe.digest
+    assert found.recipe["data"]["root"] == "."  # no folder of this machine
+
+
+@EVERY
+def test_the_card_is_for_research_only_and_no_medical_result(finish, name):
+    finished = finish(name)
+    card = (finished.bundle / contract.CARD).read_text()
+    assert contract.RESEARCH_ONLY in card
+    assert (contract.PHANTOM_WARNING in card) == finished.recipe.phantom
+
+
+@EVERY
+def test_every_stranger_was_judged_by_a_guard_that_had_not_seen_it(finish, name):
+    finished = finish(name)
+    strangers = [spec.name for spec in finished.recipe.data.strangers]
+    rows = metrics(finished).tables["verdicts"]
+    assert [row["domain"] for row in rows] == ["test", *strangers]
+
+
+def test_tumors_of_unstated_type_are_learnt_from_and_not_tested_on(finish):
+    finished = finish("mri_tumor_4class")
+    learnt = inputs.read(finished.folder / "prepare", FINDING_ONLY)
+    assert len(learnt) > 20
+    assert learnt.present.all()
+    assert (learnt.labels == -1).all()
+    assert {row.source for row in rows_of(dataset.load(finished.dataset))} == {"masoudnickparvar"}
+
+
+def test_the_sources_own_split_runs_and_is_called_leaky(finish):
+    finished = finish("mri_tumor_4class", "data.scheme=official", "train.finetune.epochs=3")
+    written = (finished.folder / "validate" / checks.VALIDATION).read_bytes()
+    findings = {one.code: one for one in checks.Validation.model_validate_json(written).findings}
+    assert findings["identical_across_splits"].severity == "warning"
+    figure = metrics(finished).figures["test.accuracy"]
+    assert "leaky" in figure.sample.split
+    assert figure.sample.n_images == sum(
+        row.official == "test" for row in rows_of(dataset.load(finished.dataset))
+    )
+
+
+@pytest.mark.parametrize("name", ["mri_tumor_binary", "mri_tumor_4class_sartaj"])
+def test_copies_of_a_slice_are_one_group_where_no_patients_are_stated(finish, name):
+    """A head and its mirror image: the drawn sets hold some of either class."""
+    rows = list(rows_of(dataset.load(finish(name).dataset)))
+    groups = {row.group for row in rows}
+    assert len(groups) < 0.8 * len({row.sha256 for row in rows})
+    assert all(group.startswith("look-") for group in groups)
+
+
+@pytest.mark.parametrize("name", ["mri_tumor_binary", "mri_tumor_binary_small_cnn"])
+def test_both_arms_are_cross_validated_by_group_and_beside_that_by_image(finish, name):
+    finished = finish(name)
+    found = metrics(finished)
+    everything = sum(len(part) for part in dataset.load(finished.dataset).values())
+    for prefix in ("crossval", "crossval_by_image"):
+        for which in ("accuracy", "finding_roc_auc", "finding_pr_auc", "finding_f1", "ece"):
+            figure = found.figures[f"{prefix}.{which}"]
+            assert figure.sample.n_images == everything
+            assert figure.low <= figure.value <= figure.high
+    assert "leaky" in found.figures["crossval_by_image.accuracy"].sample.split
+    folds = range(finished.recipe.crossval.folds)
+    assert [(row["by"], row["fold"]) for row in found.tables["folds"]] == [
+        (by, fold) for by in ("group", "image") for fold in folds
+    ]
+
+
+def test_the_two_arms_differ_by_their_network_alone(finish):
+    one, other = finish("mri_tumor_binary"), finish("mri_tumor_binary_small_cnn")
+    assert environment(one).dataset_fingerprint == environment(other).dataset_fingerprint
+    configs = [GuardedClassifier.from_folder(run.bundle).bundle.config for run in (one, other)]
+    assert [config.architecture for config in configs] == ["resnet10t", "small_cnn"]
+    first, second = (leaves(load(run.recipe.name).model_dump(mode="json")) for run in (one, other))
+    assert {key for key in first if first[key] != second[key]} == {
+        "name", "title", "model.architecture", "model.weights", "train.head.epochs",
+        "train.finetune.epochs", "train.finetune.lr", "train.finetune.sizes",
+    }  # fmt: skip
