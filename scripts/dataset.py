@@ -38,7 +38,7 @@ def build(
     from training import recipe as recipes
     from training.dataset import manifests, report
     from training.pipeline import Wish, run
-    from training.stages.names import DATASET
+    from training.stages.sourced import DATASET
 
     found = recipes.load(recipe, overrides or ())
     built = run(found, out, Wish(until="split")) / DATASET

@@ -84,7 +84,7 @@ def _pointed(file: Path) -> Path:
     """The bundle that a pointer names."""
     from hub_model.errors import UsageError
     from training.pipeline import pointers
-    from training.stages.names import BUNDLE
+    from training.stages.fitted import BUNDLE
 
     bundle = pointers.follow(file) / BUNDLE
     if not bundle.is_dir():

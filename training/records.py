@@ -11,6 +11,7 @@ from training.dataset.splits import side
 from training.learning.sampling import evenly
 from training.recipe import Recipe, RecipeError, StrangerSpec
 from training.sources import NO_FINDING, Record
+from training.sources.groups import read_groups
 from training.sources.review import Doubt, accepted, doubt, read_review
 from training.sources.stream import phantom_records, strangers, stream
 
@@ -59,8 +60,10 @@ class Records:
             found = phantom_records(data.patients, self.recipe.seed)
         else:
             stated = None if data.groups is None else Path(data.root) / data.groups
-            groups = self.look_alikes or stated
-            found = stream(data.source, folder=self.places.get(data.source), groups=groups)
+            found = stream(data.source, folder=self.places.get(data.source), groups=stated)
+        if self.look_alikes is not None:  # a file that holds no image is in no group
+            tied = read_groups(self.look_alikes)
+            found = (replace(one, group=tied.get(one.path, one.group)) for one in found)
         return (replace(one, label=self.class_of(one)) for one in found)
 
     def finding_only(self) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -27,6 +28,11 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """0 for the least."""
         return list(Severity).index(self)
+
+    @property
+    def level(self) -> int:
+        """That of a log."""
+        return logging.getLevelNamesMapping()[self.value.upper()]
 
 
 class _Frozen(BaseModel):

@@ -90,11 +90,16 @@ class Run:
                 told.exit_code = _exit_code(error)
                 raise
             finally:
-                told.ended = manifest.now()
-                told.hardware = manifest.hardware()  # the cards are known once torch is there
-                told.write(self.folder)
-            if any(line.status in ("done", "adopted") for line in told.stages):
-                report.write(self.folder)
+                self._end(told)
+
+    def _end(self, told: Manifest) -> None:
+        """Say what came of it, on the page too where a stage has left something new."""
+        told.ended = manifest.now()
+        told.hardware = manifest.hardware()  # the cards are known once torch is there
+        told.write(self.folder)
+        anew = any(line.status in ("done", "adopted") for line in told.stages)
+        if anew and told.exit_code not in (1, INTERRUPTED):
+            report.write(self.folder)
 
     @property
     def result(self) -> Path:

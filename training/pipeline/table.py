@@ -193,9 +193,11 @@ STAGES = (
     ),
     Stage(
         "calibrate",
-        "score every image, and fit the temperature",
-        keys=("data.strangers", "data.finding_only", "data.review", *_NETWORK),
-        leaves=("scores", "temperature_scaling.json"),
+        "score every image, fit the temperature, and measure the folds",
+        keys=(
+            *_NETWORK, "phantom", "data.strangers", "data.finding_only", "data.review", "crossval",
+        ),
+        leaves=("scores", "temperature_scaling.json", "crossval.json"),
         needs=("prepare", "train"),
     ),
     Stage(

@@ -86,6 +86,7 @@ class Found:
         history: epochs of the training.
         folds: epochs of every fold of a cross-validation by group.
         metrics: every figure.
+        measured_folds: those of the folds, which stand before anything is evaluated.
         curves: ROC and precision-recall.
         gallery: index of the surest images.
         examples: index of prepared images.
@@ -101,6 +102,7 @@ class Found:
     history: tuple[Row, ...] | None
     folds: tuple[tuple[Row, ...], ...]
     metrics: MetricsFile | None
+    measured_folds: MetricsFile | None
     curves: CurvesFile | None
     gallery: GalleryFile | None
     examples: ExamplesFile | None
@@ -152,6 +154,7 @@ def read(folder: Path) -> Found:
             if (found := _history(path)) is not None
         ),
         metrics=_if_there(MetricsFile, evaluate / contract.METRICS),
+        measured_folds=_if_there(MetricsFile, folder / "calibrate" / "crossval.json"),
         curves=_if_there(CurvesFile, evaluate / CURVES),
         gallery=_if_there(GalleryFile, evaluate / GALLERY / GALLERY_INDEX),
         examples=_if_there(ExamplesFile, evaluate / EXAMPLES / EXAMPLES_INDEX),

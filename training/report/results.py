@@ -173,8 +173,9 @@ def crossval(found: Found) -> Iterator[Html]:
     if found.recipe.crossval is None:
         yield paragraph("The recipe asks for none.", "absent")
         return
-    if found.metrics is None or found.curves is None:
-        yield missing(found, "evaluate")
+    measured = found.metrics or found.measured_folds
+    if measured is None:
+        yield missing(found, "calibrate")
         return
     yield paragraph(
         "Every image is scored once, by a network that was not trained on it. Probabilities are "
@@ -182,13 +183,17 @@ def crossval(found: Found) -> Iterator[Html]:
         "lines are folds and the broad one their mean at the same x (vertical averaging, Fawcett "
         "2006); the band is one standard deviation of the folds and no confidence interval."
     )
-    for way in found.curves.crossval:
-        yield html.element("h3", html.text(WAYS[way.by]))
-        prefix = BY_GROUP if way.by == "group" else BY_IMAGE
-        yield from figures.tables(found.metrics, found.recipe.finding.name, prefix)
+    curves = {} if found.curves is None else {way.by: way for way in found.curves.crossval}
+    for by in found.recipe.crossval.by:
+        yield html.element("h3", html.text(WAYS[by]))
+        prefix = BY_GROUP if by == "group" else BY_IMAGE
+        yield from figures.tables(measured, found.recipe.finding.name, prefix)
+        yield figures.folds(measured, by)
+        if (way := curves.get(by)) is None:
+            yield missing(found, "evaluate")
+            continue
         alt = f"ROC and precision-recall curves of folds divided by {way.by}"
         yield from _plots(found, ((f"folds_by_{way.by}", alt, ""),))
-        yield figures.folds(found.metrics, way.by)
         yield _folded_areas(way)
         yield html.items(
             f"{target.name}: {line}" for target in way.targets for line in target.left_out

@@ -6,17 +6,11 @@ import logging
 
 from training.audit import documents, page, survey
 from training.audit.examine import examine
-from training.audit.model import Severity
 from training.audit.rows import images_of
 from training.stages import sourced
 from training.stages.job import Job
 
 _LOG = logging.getLogger(__name__)
-_LEVELS = {
-    Severity.INFO: logging.INFO,
-    Severity.WARNING: logging.WARNING,
-    Severity.ERROR: logging.ERROR,
-}
 
 
 def run(job: Job) -> None:
@@ -26,4 +20,4 @@ def run(job: Job) -> None:
     found = examine(evidence)
     documents.fill(found, job.out, page.pairs(evidence, images_of(splits)))
     for finding in found.findings:
-        _LOG.log(_LEVELS[finding.severity], finding.found)
+        _LOG.log(finding.severity.level, finding.found)

@@ -1,22 +1,30 @@
-"""Score every image with the trained network, and fit the temperature."""
+"""Score every image with the trained network, fit the temperature, and measure the folds.
+
+The folds are measured here, as nothing that is fitted afterwards has a part in their figures: they
+stand also where no threshold keeps its promise.
+"""
 
 from __future__ import annotations
+
+import logging
 
 from safetensors.numpy import save_file
 
 from hub_model import contract
 from hub_model.bundle import write_json
 from training import fit_temperature
+from training.learning import crossval_figures
 from training.scores import score
 from training.stages import fitted, prepared
+from training.stages.fitted import FOLDS, SCORES
 from training.stages.job import Job
-from training.stages.names import SCORES
 
 FITTED_ON = "calibration"
+_LOG = logging.getLogger(__name__)
 
 
 def run(job: Job) -> None:
-    """Write `scores`, a file a set, and the temperature."""
+    """Write `scores`, a file a set, the temperature, and the figures of a cross-validation."""
     network = fitted.network(job)
     (job.out / SCORES).mkdir()
     for name in prepared.sets(job):
@@ -25,3 +33,11 @@ def run(job: Job) -> None:
         save_file(arrays, job.out / SCORES / f"{name}.safetensors")
         if name == FITTED_ON:
             write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))
+    recipe, folds = job.recipe, fitted.folds(job)
+    if recipe.crossval is not None:
+        data = prepared.typed(job)
+        measured = crossval_figures.measure(recipe, recipe.crossval, data, folds)
+        write_json(job.out / FOLDS, measured)
+        for name, figure in measured.figures.items():
+            ends = "" if figure.low is None else f" ({figure.low:.3f} to {figure.high:.3f})"
+            _LOG.info("%s %.3f%s", name, figure.value, ends)

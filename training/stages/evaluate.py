@@ -12,12 +12,11 @@ from training import evaluate
 from training.dataset.report import BuildReport
 from training.evaluate import Judge, Row
 from training.fit_guard import Guards
-from training.learning import crossval, crossval_figures
 from training.learning.history import Epoch
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
 from training.recipe import SET_ASIDE
-from training.stages import fitted, prepared, sourced
+from training.stages import fitted, prepared, sourced, trained
 from training.stages.job import Job
 
 LEAKY = "the source's own test images (leaky: their patients are in training too)"
@@ -45,11 +44,8 @@ def run(job: Job) -> None:
         metrics.figures.update(evaluate.as_labelled(judge, words, test, aside, guards))
         metrics.tables["set_aside"] = prepared.aside_counts(job)
     metrics.tables["splits"] = _split_rows(sourced.built(job))
-    folded = _folded(job)
-    if recipe.crossval is not None and folded is not None:
-        measured = crossval_figures.measure(
-            recipe, recipe.crossval, prepared.typed(job), list(folded.found)
-        )
+    if recipe.crossval is not None:
+        measured = fitted.measured_folds(job)
         metrics.figures.update(measured.figures)
         metrics.tables.update(measured.tables)
     if recipe.beside is not None:
@@ -67,20 +63,18 @@ def run(job: Job) -> None:
             metrics=metrics,
             dataset=sourced.dataset(job),
             prepared=job.of("prepare"),
-            history=[Epoch(**epoch) for epoch in fitted.history(job)],
-            folded=folded,
+            history=[Epoch(**epoch) for epoch in trained.history(job)],
+            folded=_folded(job),
         ),
     )
 
 
 def _folded(job: Job) -> Folded | None:
     """The cross-validation, where the recipe asks for one."""
-    spec = job.recipe.crossval
-    if spec is None:
+    if job.recipe.crossval is None:
         return None
-    data, trained = prepared.typed(job), job.of("train")
-    ways = (crossval.read(data, spec, trained / f"by_{way}", by=way) for way in spec.by)
-    return Folded(data.labels, data.groups, tuple(ways))
+    data = prepared.typed(job)
+    return Folded(data.labels, data.groups, tuple(fitted.folds(job)))
 
 
 def _beside(found: MetricsFile, run: Path) -> MetricsFile:

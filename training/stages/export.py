@@ -6,9 +6,9 @@ from safetensors.torch import load_file
 
 from training import export, network_config
 from training.fit_guard import Guards
-from training.stages import fitted, sourced
+from training.stages import fitted, sourced, trained
+from training.stages.fitted import BUNDLE
 from training.stages.job import Job
-from training.stages.names import BUNDLE
 
 
 def run(job: Job) -> None:
@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     export.write_bundle(
         job.out / BUNDLE,
         config=network_config.model_config(recipe),
-        state=load_file(fitted.weights(job)),
+        state=load_file(trained.weights(job)),
         temperature=fitted.temperature(job),
         guard=guards.judged(metrics),
         policy=fitted.policy(job),

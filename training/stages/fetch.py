@@ -12,8 +12,7 @@ from training.sources.fetch import locate
 from training.sources.layout import Source
 from training.sources.stream import find
 from training.stages.job import Job
-from training.stages.names import PLACES, SOURCES
-from training.stages.sourced import Fetched
+from training.stages.sourced import PLACES, SOURCES, Fetched
 from training.whole_file import write_json
 
 _LOG = logging.getLogger(__name__)

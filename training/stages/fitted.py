@@ -1,10 +1,8 @@
-"""What the stages from train to export leave in a run's folder, and how others read it."""
+"""What the stages from calibrate to export leave in a run's folder, and how others read it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
@@ -15,27 +13,36 @@ from hub_model.engine import Engine
 from hub_model.guard import TENSORS, Guard
 from hub_model.network import build
 from training import inputs, network_config
+from training.learning import crossval
+from training.learning.crossval import OutOfFold
 from training.scores import Scores
+from training.stages import prepared, trained
 from training.stages.job import Job
-from training.stages.names import BUNDLE, HISTORY, SCORES, SHIPPED, UNSEEN, WEIGHTS
+
+SCORES, FOLDS = "scores", "crossval.json"
+SHIPPED, UNSEEN = "shipped", "unseen"
+BUNDLE = "bundle"
 
 
 def network(job: Job) -> Engine:
     """The trained network, ready to run."""
     found = build(network_config.model_config(job.recipe))
-    found.backbone.load_state_dict(load_file(weights(job)))
+    found.backbone.load_state_dict(load_file(trained.weights(job)))
     return engine.from_network(found, job.recipe.preprocess)
 
 
-def weights(job: Job) -> Path:
-    """The file of its weights."""
-    return job.of("train") / WEIGHTS
+def folds(job: Job) -> list[OutOfFold]:
+    """What the networks of the folds said, for each way of dividing that the recipe asks for."""
+    spec = job.recipe.crossval
+    if spec is None:
+        return []
+    data, trained = prepared.typed(job), job.of("train")
+    return [crossval.read(data, spec, trained / f"by_{way}", by=way) for way in spec.by]
 
 
-def history(job: Job) -> list[dict[str, Any]]:
-    """Every epoch of the training."""
-    found: list[dict[str, Any]] = json.loads((job.of("train") / HISTORY).read_text())
-    return found
+def measured_folds(job: Job) -> MetricsFile:
+    """Their figures."""
+    return MetricsFile.model_validate_json((job.of("calibrate") / FOLDS).read_bytes())
 
 
 def scores(job: Job, name: str) -> Scores:

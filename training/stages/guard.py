@@ -13,8 +13,8 @@ from hub_model.guard import Guard
 from training import fit_guard
 from training.scores import together
 from training.stages import fitted
+from training.stages.fitted import SHIPPED, UNSEEN
 from training.stages.job import Job
-from training.stages.names import SHIPPED, UNSEEN
 
 
 def run(job: Job) -> None:

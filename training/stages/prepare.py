@@ -14,7 +14,7 @@ from training.records import Records
 from training.sources import Record
 from training.stages import sourced
 from training.stages.job import Job
-from training.stages.names import ASIDE_COUNTS
+from training.stages.prepared import ASIDE_COUNTS
 from training.whole_file import write_json
 
 

@@ -9,7 +9,8 @@ from training import inputs
 from training.inputs import Inputs
 from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS
 from training.stages.job import Job
-from training.stages.names import ASIDE_COUNTS
+
+ASIDE_COUNTS = "set_aside_counts.json"
 
 
 def sets(job: Job) -> list[str]:

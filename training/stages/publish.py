@@ -8,9 +8,9 @@ from hub_model import hub
 from hub_model.errors import UsageError
 from training.stages import fitted
 from training.stages.job import Job
-from training.stages.names import COMMIT
 from training.whole_file import write_json
 
+COMMIT = "commit.json"
 _LOG = logging.getLogger(__name__)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from training.dataset import report
 from training.dataset.report import BuildReport
 from training.stages.job import Job
-from training.stages.names import DATASET, LOOK_ALIKES, PLACES, SOURCES
+
+SOURCES, PLACES = "sources.json", "places.json"
+DATASET, LOOK_ALIKES = "dataset", "look_alikes.csv"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from training.linkage import groups
 from training.records import Records
 from training.stages import sourced
 from training.stages.job import Job
-from training.stages.names import DATASET, LOOK_ALIKES
+from training.stages.sourced import DATASET, LOOK_ALIKES
 
 _LOG = logging.getLogger(__name__)
 

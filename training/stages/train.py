@@ -15,7 +15,7 @@ from training.learning.loop import Trained
 from training.processes import here
 from training.stages import prepared
 from training.stages.job import Job
-from training.stages.names import HISTORY, METRICS, WEIGHTS
+from training.stages.trained import HISTORY, METRICS, WEIGHTS
 from training.tracking import tracked
 from training.whole_file import write_json
 

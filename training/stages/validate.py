@@ -24,4 +24,4 @@ def run(job: Job) -> None:
     with whole_file(job.out / checks.VALIDATION) as file:
         file.write(found.model_dump_json(indent=1) + "\n")
     for finding in found.findings:
-        _LOG.warning(finding.found)
+        _LOG.log(finding.severity.level, finding.found)

@@ -247,3 +247,15 @@ def test_rendering_imports_no_heavy_library(run, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     heavy = {"torch", "datasets", "sklearn", "scipy", "pandas", "matplotlib"}
     assert not heavy & set(done.stdout.split())
+
+
+def test_folds_are_shown_where_nothing_was_evaluated(run, tmp_path):
+    """A run that no threshold lets through ends at its policy; its folds were measured before."""
+    folder = shutil.copytree(run, tmp_path / "run")
+    (folder / "calibrate").mkdir(exist_ok=True)
+    shutil.move(folder / "evaluate" / "metrics.json", folder / "calibrate" / "crossval.json")
+    shutil.rmtree(folder / "evaluate")
+    folds = write(folder).read_text().split("Cross-validation</h2>")[1].split("<h2")[0]
+    assert "Divided by group" in folds
+    assert "likeliest class right" in folds
+    assert "evaluate" in folds
