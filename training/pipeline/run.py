@@ -160,7 +160,7 @@ class Run:
                 _LOG.error("ended by %s: %s", type(error).__name__, error)
                 raise
             seconds, memory = time.perf_counter() - began, peak.megabytes()
-            cost = {"seconds": round(seconds, 3), "peak_memory_mb": round(memory, 1)}
+            cost = {"seconds": seconds, "peak_memory_mb": round(memory, 1)}
             _LOG.info("done in %.1f s with %.0f MB", seconds, memory, extra={"data": cost})
         seen = {name: plan.outside(path, shape.outside.get(name)) for name, path in job.saw.items()}
         shape = replace(shape, outside={**shape.outside, **seen})
