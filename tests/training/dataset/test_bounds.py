@@ -18,12 +18,18 @@ from training.dataset.rows import CHUNK, Plan
 from training.sources import Record
 
 
-def test_the_progress_bar_counts_images_by_split(tmp_path, capsys):
+def test_the_progress_bar_counts_images_by_split(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # a bar is drawn on a terminal alone
     report = make([record(i) for i in range(12)], tmp_path / "out", progress=True, total=12)
     last = capsys.readouterr().err.split("\r")[-1]
     assert "12/12" in last
     for split, counts in report.images.items():
         assert f"{split}={counts['a']}" in last
+
+
+def test_no_bar_floods_a_file_of_messages(tmp_path, capsys):
+    make([record(i) for i in range(12)], tmp_path / "out", progress=True, total=12)
+    assert capsys.readouterr().err == ""
 
 
 def test_no_more_than_a_chunk_of_records_is_ahead_of_what_is_written():

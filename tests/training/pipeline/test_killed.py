@@ -29,6 +29,11 @@ MOMENTS = {
 }  # fmt: skip
 
 
+def _attentive() -> None:
+    """Listen to Ctrl-C: a background job of a script starts without, and so does what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder: Path, *after: str, kill: tuple[str, str] | None = None) -> subprocess.Popen[str]:
     """The command in a process of its own, killed at a moment of a stage."""
     module = "scripts.main" if kill is None else "tests.training.pipeline.killed"
@@ -37,7 +42,7 @@ def start(folder: Path, *after: str, kill: tuple[str, str] | None = None) -> sub
     return subprocess.Popen(
         [sys.executable, "-m", module, *(kill or ()), *command],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=_attentive, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
