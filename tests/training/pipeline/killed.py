@@ -32,6 +32,8 @@ def main(stage: str, moment: str, arguments: list[str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
+    # A background job of a script starts with Ctrl-C ignored, and so does what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["neuroguard", *arguments]
     from scripts.main import run
 

@@ -29,20 +29,18 @@ MOMENTS = {
 }  # fmt: skip
 
 
-def _attentive() -> None:
-    """Listen to Ctrl-C: a background job of a script starts without, and so does what it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+NEVER = ("none", "0")  # no stage is called so
 
 
 def start(folder: Path, *after: str, kill: tuple[str, str] | None = None) -> subprocess.Popen[str]:
     """The command in a process of its own, killed at a moment of a stage."""
-    module = "scripts.main" if kill is None else "tests.training.pipeline.killed"
+    module = "tests.training.pipeline.killed"
     overrides = [part for one in TINY for part in ("--set", one)]
     command = ["run", "phantom", *overrides, "--out", str(folder), *after]
     return subprocess.Popen(
-        [sys.executable, "-m", module, *(kill or ()), *command],
+        [sys.executable, "-m", module, *(kill or NEVER), *command],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=_attentive, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
