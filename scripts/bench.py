@@ -8,11 +8,8 @@ both; on a machine that is shared only the ratio says something.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -21,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from scripts.options import report
+from scripts.worker import Worker, worker
 
 SIDE = 512  # pixels of a slice, as most slices of the public collections have
 PATIENT = 1  # of the drawn ones; its head fills the usual two thirds of the image
@@ -99,12 +97,12 @@ def measure(bundle: Path, *, rounds: int, slices: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="neuroguard-bench-") as temporary:
         case = Path(temporary)
         write_case(case, slices)
-        with _worker("peer", bundle, case) as peer, _worker("ours", bundle, case) as ours:
+        with _variant("peer", bundle, case) as peer, _variant("ours", bundle, case) as ours:
             times: dict[tuple[str, str], list[float]] = {}
             for number in range(1, rounds + 1):
                 for work in ("case", "prepare"):
-                    for name, worker in (("peer", peer), ("ours", ours)):
-                        times.setdefault((name, work), []).append(worker.time(work))
+                    for name, variant in (("peer", peer), ("ours", ours)):
+                        times.setdefault((name, work), []).append(_time(variant, work))
                 report(f"round {number} of {rounds}")
     medians = {key: median(values) for key, values in times.items()}
     return Result(
@@ -155,44 +153,14 @@ def table(result: Result) -> str:
     )
 
 
-class _Worker:
-    """A running `bench_worker`; `answer` is what it found while warming up."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.answer: dict[str, Any] = self._read()
-
-    def time(self, work: str) -> float:
-        """Milliseconds that one "case" or "prepare" took."""
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
-        self._process.stdin.write(work + "\n")
-        self._process.stdin.flush()
-        return float(self._read()["milliseconds"])
-
-    def _read(self) -> dict[str, Any]:
-        from hub_model.errors import NeuroguardError
-
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for as a pipe
-        line = self._process.stdout.readline()
-        if not line:
-            raise NeuroguardError(
-                f"a variant of the benchmark ended early with {self._process.wait()}: see above"
-            )
-        return dict(json.loads(line))
+def _variant(name: str, bundle: Path, case: Path) -> AbstractContextManager[Worker]:
+    """One of the two ways, in a process of its own."""
+    return worker("scripts.bench_worker", name, str(bundle), str(case))
 
 
-@contextmanager
-def _worker(name: str, bundle: Path, case: Path) -> Iterator[_Worker]:
-    with subprocess.Popen(  # noqa: S603 - this interpreter with our own module
-        [sys.executable, "-m", "scripts.bench_worker", name, str(bundle), str(case)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield _Worker(process)
-        finally:
-            process.kill()
+def _time(variant: Worker, work: str) -> float:
+    """Milliseconds that one "case" or "prepare" took."""
+    return float(variant.ask(work)["milliseconds"])
 
 
 def _gap(first: list[Any], second: list[Any]) -> float:

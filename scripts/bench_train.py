@@ -8,19 +8,17 @@ that a machine that slows down slows all; on a shared machine only the ratios sa
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from scripts.options import report
+from scripts.worker import Worker, worker
 
 KINDS = ("input", "step", "plain")
 BATCHES = {"input": 4, "step": 1, "plain": 1}  # a turn, so that each lasts about as long
@@ -93,7 +91,7 @@ def measure(name: str, *, rounds: int) -> Rates:
         turns: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
         for number in range(1, rounds + 1):
             for kind, part in parts.items():
-                turns[kind].append(part.turn())
+                turns[kind].append(part.ask("go"))
             report(f"round {number} of {rounds}")
         threads = int(parts["step"].answer["threads"])
     rates = {kind: [BATCHES[kind] * batch / turn["wall"] for turn in turns[kind]] for kind in KINDS}
@@ -153,46 +151,7 @@ def _ratio(first: list[float], second: list[float]) -> float:
     return median(one / other for one, other in zip(first, second, strict=True))
 
 
-class _Part:
-    """A running worker; `answer` is what it said when it was warm."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.answer = self._read()
-
-    def turn(self) -> dict[str, float]:
-        """Wall and processor seconds of a turn."""
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        from hub_model.errors import NeuroguardError
-
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for as a pipe
-        line = self._process.stdout.readline()
-        if not line:
-            raise NeuroguardError(
-                f"a part of the benchmark ended early with {self._process.wait()}: see above"
-            )
-        return dict(json.loads(line))
-
-
-@contextmanager
-def _part(kind: str, recipe: str, folder: Path) -> Iterator[_Part]:
-    module = "scripts.bench_train_worker"
-    with subprocess.Popen(  # noqa: S603 - this interpreter with our own module
-        [sys.executable, "-m", module, kind, recipe, str(folder), str(BATCHES[kind])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield _Part(process)
-        finally:
-            process.kill()
-
-
-if __name__ == "__main__":
-    typer.run(bench_train)
+def _part(kind: str, recipe: str, folder: Path) -> AbstractContextManager[Worker]:
+    """One part, in a process of its own."""
+    batches = str(BATCHES[kind])
+    return worker("scripts.bench_train_worker", kind, recipe, str(folder), batches)
