@@ -41,6 +41,7 @@ def version(module: str, *packages: str) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+@cache
 def libraries() -> dict[str, str]:
     """Installed versions of the libraries that results depend on."""
     return {name: importlib.metadata.version(name) for name in LIBRARIES}

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from training.pipeline import code
 from training.pipeline.record import StageRecord
 from training.whole_file import whole_file
 
@@ -142,16 +141,6 @@ def now() -> str:
 def command() -> list[str]:
     """The command line, its program without a folder."""
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
-
-
-def libraries() -> dict[str, str]:
-    """Versions of the libraries that results depend on."""
-    return code.libraries()
-
-
-def python() -> str:
-    """Version of the interpreter."""
-    return platform.python_version()
 
 
 def hardware() -> dict[str, Any]:

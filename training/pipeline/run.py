@@ -10,6 +10,7 @@ import fcntl
 import json
 import logging
 import os
+import platform
 import shutil
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from pathlib import Path
 from hub_model.errors import NeuroguardError, UsageError
 from training import content, report, tracking
 from training.checkout import code_commit
-from training.pipeline import gates, log, manifest, peak, plan, pointing, record
+from training.pipeline import code, gates, log, manifest, peak, plan, pointing, record
 from training.pipeline.manifest import Manifest, StageLine, Status
 from training.pipeline.plan import Action, Shape, Step, Wish
 from training.pipeline.record import StageRecord
@@ -214,8 +215,8 @@ class Run:
             command=manifest.command(),
             started=manifest.now(),
             data=_data(self.folder),
-            libraries=manifest.libraries(),
-            python=manifest.python(),
+            libraries=code.libraries(),
+            python=platform.python_version(),
             hardware=manifest.hardware(),
             processes=self.team.count,
             stages=[
