@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 
 from training.dataset.splits import side
@@ -110,7 +110,7 @@ class Records:
         named += [(one.source, one.role) for one in data.also]
         named += [(one.source, "left_out") for one in data.left_out]
         own = ((one, self._role(one)) for one in self.everything())
-        return [own, *(((one, role) for one in self._stream(name)) for name, role in named)]
+        return [own, *(zip(self._stream(name), repeat(role)) for name, role in named)]
 
     def strange(self, spec: StrangerSpec) -> list[Record]:
         """At most `spec.limit` images of an out-of-domain source, evenly spread over it."""

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 Plane = NDArray[np.float32]
 
-WIDTHS = (0.7, 1.4, 2.8)  # standard deviations of the bands' seams, pixels of a side of 112
+WIDTHS = (0.6, 1.2, 2.4)  # standard deviations of the bands' seams, pixels of a side of 112
 SIDE = 112
 
 

@@ -21,7 +21,8 @@ Value = TypeVar("Value", bound=np.generic)
 
 RING = 0.05  # of the side: width of what is compared around the lesion
 TRIALS = 48  # places that are compared beside the mirrored one
-WORST = 0.16  # mean difference in the ring, 0-1, from which nothing fits
+WORST = 0.1  # mean difference in the ring, 0-1, from which nothing fits
+UNLIKE = 0.12  # the same for the mirrored ring: what lies around is no healthy tissue then
 MIRROR = 0.75  # a mirrored piece may differ by as much more as this is less than 1
 SWAY = 4  # cells that the middle of the head may lie beside the middle of the picture
 
@@ -91,10 +92,12 @@ def _best(image: Plane, bad: Area, box: _Box, ring: Area, rng: np.random.Generat
     ]
     least, best = WORST, None
     for (plane, forbidden), down, across, factor in tried:
-        if box.of(forbidden, down, across)[~ring & box.of(bad)].any():
+        if box.of(forbidden, down, across)[box.of(bad)].any():
             continue
         piece = box.of(plane, down, across)
         there = piece[ring]
+        if factor == MIRROR and float(np.abs(there - target).mean()) > UNLIKE:
+            return None
         shift = np.median(target) - np.median(there)
         cost = factor * float(np.abs(there + shift - target).mean() + 0.5 * abs(shift))
         if cost < least:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.evidence import head
 from training.evidence.cover import cover
-from training.evidence.paste import VISIBLE, Piece, changed, cut, paste
+from training.evidence.paste import VISIBLE, Piece, changed, cut, even_place, paste
 from training.inputs import HALF, UNKNOWN, Inputs
 from training.recipe.evidence_spec import CoverSpec, PasteSpec
 from training.recipe.read import RecipeError
@@ -179,12 +179,12 @@ class Editor:
 
 
 def _somewhere(image: Plane, shape: Piece, rng: np.random.Generator) -> Plane | None:
-    """`(S, S)` the shape at a random place in the head; None where it has no room."""
+    """`(S, S)` the shape on even tissue somewhere in the head; None where it has no room."""
     high, wide = shape.shape.shape
-    places = head.middles(head.depth(image), 0.1 * len(image), (high / 2 + 1, wide / 2 + 1))
-    if not len(places):
+    place = even_place(image, head.depth(image), shape.shape, 0.1 * len(image), rng)
+    if place is None:
         return None
-    top, left = (places[rng.integers(len(places))] - (high // 2, wide // 2)).tolist()
+    top, left = place
     found = np.zeros_like(image)
     found[top : top + high, left : left + wide] = shape.shape
     return found

@@ -19,8 +19,12 @@ from training.recipe.evidence_spec import PasteSpec
 Plane = NDArray[np.float32]
 
 AROUND = 0.06  # of the side: what is cut with a lesion on each side
-VISIBLE = 0.1  # grey by which a lesion differs from what is around it at least, 0-1
+VISIBLE = 0.1  # grey by which a lesion changes what was there at least, 0-1
 GAIN = (0.7, 1.4)  # how much contrast may be changed
+PLACES = 8  # that are looked at for one with even tissue
+EVEN = 0.7  # spread of grey that brain has at most, as a share of the whole head's: faces have more
+DARK = 0.12  # grey below which a place is no brain: air, or fluid
+SLENDER = 0.2  # of the side: a head of less depth is the top of one, or no head
 SHALLOW = 0.05  # of the side: no part of a lesion comes nearer to the head's edge
 
 
@@ -83,7 +87,7 @@ def paste(
         piece: see `cut` and `changed`.
         spec: how far from the head's edge.
         rng: draws the place.
-        visible: grey by which the piece differs from its surroundings at least; see `VISIBLE`.
+        visible: grey by which the piece changes what was there at least; see `VISIBLE`.
 
     Returns:
         `(S, S)` 0-1, or None where the head has no place for it, or it would not be seen there.
@@ -92,24 +96,48 @@ def paste(
     high, wide = piece.grey.shape
     deep = head.depth(image)
     radius = float(np.sqrt(piece.shape.sum() / np.pi))
-    places = head.middles(deep, max(spec.rim * side, 0.8 * radius), (high / 2 + 1, wide / 2 + 1))
-    if not len(places):
+    if deep.max() < SLENDER * side:
         return None
-    middle = places[rng.integers(len(places))] + rng.integers(-1, 2, 2)
-    top, left = (middle - (high // 2, wide // 2)).tolist()
-    box = (slice(top, top + high), slice(left, left + wide))
+    place = even_place(image, deep, piece.shape, max(spec.rim * side, 0.8 * radius), rng)
+    if place is None:
+        return None
+    box = (slice(place[0], place[0] + high), slice(place[1], place[1] + wide))
     below = image[box]
     # Where the head ends, the lesion does: it never runs over the skull.
     inside = ndimage.zoom(np.clip(deep / (SHALLOW * side) - 0.5, 0, 1), head.STEP, order=1)
     shape = piece.shape * np.pad(inside, [(0, side - len(inside))] * 2)[box]
     if shape.sum() < 0.6 * piece.shape.sum():
         return None
-    above = matched(piece, image, below)
-    if abs(float(np.median(above[shape > 0.5])) - float(np.median(below))) < visible:
+    mixed = laid_over(below, matched(piece, image, below), shape, side).clip(0, 1)
+    core = shape > 0.5
+    if abs(float(np.median(mixed[core]) - np.median(below[core]))) < visible:
         return None
     found = image.copy()
-    found[box] = laid_over(below, above, shape, side).clip(0, 1)
+    found[box] = mixed
     return found
+
+
+def even_place(
+    image: Plane, deep: Plane, shape: Plane, least: float, rng: np.random.Generator
+) -> tuple[int, int] | None:
+    """Top and left of a place with even tissue for a shape; None where none was found.
+
+    Args:
+        image: `(S, S)` 0-1.
+        deep: its depth, see `head.depth`.
+        shape: `(h, w)` 0-1.
+        least: pixels from the edge of the head to the middle of the shape.
+        rng: draws the places that are looked at.
+    """
+    high, wide = shape.shape
+    places = head.middles(deep, least, (high / 2 + 1, wide / 2 + 1))
+    spread = _spread(image[image > head.AIR])
+    for middle in rng.permutation(places)[:PLACES]:
+        top, left = (middle + rng.integers(-1, 2, 2) - (high // 2, wide // 2)).tolist()
+        here = image[top : top + high, left : left + wide][shape > 0.5]
+        if len(here) and _spread(here) <= EVEN * spread and np.median(here) > DARK:
+            return top, left
+    return None
 
 
 def matched(piece: Piece, image: Plane, below: Plane) -> Plane:

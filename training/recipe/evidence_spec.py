@@ -43,5 +43,5 @@ class CoverSpec(Node):
     sham: Share = 0.0  # of it to be covered beside its lesion instead; its truth stays
     # Classes whose masks hold all that shows of the lesion; empty: those of every class.
     classes: tuple[str, ...] = ()
-    margin: Share = 0.03  # of the side: how far beyond the mask is covered
+    margin: Share = 0.04  # of the side: how far beyond the mask is covered
     largest: Share = 0.08  # of the image: larger lesions are left as they are

@@ -75,6 +75,18 @@ def test_a_left_out_source_loses_what_is_learnt_from_and_takes_nothing_away(plac
     assert len(list(found.learnt())) == len(list(phantom_records(8, 0)))
 
 
+def test_every_source_keeps_the_role_that_the_recipe_gives_it(places):
+    named = ("data.finding_only=[br35h]", "data.also=[{source: lgg}]")
+    recipe = load("phantom", (*PHANTOM, *named, "data.left_out=[{source: navoneel}]"))
+
+    class Nowhere(Records):
+        def _stream(self, name):
+            return iter([next(phantom_records(1, 0))])
+
+    found = Nowhere(recipe).of_all_sources()
+    assert [next(source)[1] for source in found] == ["divided", "train", "divided", "left_out"]
+
+
 def test_a_divided_source_without_classes_is_refused(places):
     root = places["lgg"].parent / "navoneel"
     for name in ("yes", "no"):
