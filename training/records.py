@@ -120,6 +120,11 @@ class Records:
         return evenly(list(found), spec.limit)
 
     def _masked(self, records: Iterable[Record], folder: Path) -> Iterator[Record]:
+        if not folder.is_dir():
+            raise RecipeError(
+                f"data.masks: no folder {self.recipe.data.masks!r} below data.root: put the masks "
+                "there, or leave the key out"
+            )
         notes = Notes()
         yield from with_masks(records, folder, self._patients(), notes)
         for sentence in notes:

@@ -110,7 +110,7 @@ def paste(
         return None
     mixed = laid_over(below, matched(piece, image, below), shape, side).clip(0, 1)
     core = shape > 0.5
-    if abs(float(np.median(mixed[core]) - np.median(below[core]))) < visible:
+    if not core.any() or abs(float(np.median(mixed[core]) - np.median(below[core]))) < visible:
         return None
     found = image.copy()
     found[box] = mixed
