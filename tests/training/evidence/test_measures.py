@@ -14,16 +14,18 @@ from hub_model.network import NetworkOutput
 from tests.training.evidence.drawn import LABELS, RECIPE
 from training.evidence import alike
 from training.evidence.measures import Subject, measure
+from training.inputs import Inputs, Masks
 
 GAIN = 60.0
+SIDE = 96
 
 
 class Bright(nn.Module):
     """Says tumor where a smooth bright spot is seen, the more the brighter."""
 
     def forward(self, images: torch.Tensor) -> NetworkOutput:
-        smooth = nn.functional.avg_pool2d(images, 9, stride=4, padding=4)
-        return answer(torch.relu(smooth[:, :, 7:-7, 7:-7] - 0.9))
+        smooth = nn.functional.avg_pool2d(images, 4)
+        return answer(torch.relu(smooth - 0.9))
 
 
 class Border(nn.Module):
@@ -44,6 +46,32 @@ def answer(evidence: torch.Tensor) -> NetworkOutput:
     return NetworkOutput(logits, strength, evidence)
 
 
+@pytest.fixture(scope="module")
+def heads():
+    """Grey discs, every second one with a bright spot and its mask."""
+    rng = np.random.default_rng(0)
+    down, across = np.mgrid[:SIDE, :SIDE]
+    disc = np.hypot(down - SIDE / 2, across - SIDE / 2) < 0.42 * SIDE
+    images = np.zeros((16, SIDE, SIDE), np.uint8)
+    masks = np.zeros((8, SIDE, SIDE), np.uint8)
+    for row in range(16):
+        images[row] = np.where(disc, rng.normal(90, 8, disc.shape).clip(0, 255), 0)
+        if row % 2 == 0:
+            middle = SIDE / 2 + rng.uniform(-14, 14, 2)
+            spot = np.hypot(down - middle[0], across - middle[1]) < 7
+            images[row][spot] = 250
+            masks[row // 2] = 255 * spot
+    present = np.arange(16) % 2 == 0
+    return Inputs(
+        images,
+        np.where(present, 0, LABELS.index("notumor")),
+        present,
+        np.array([f"g{row}" for row in range(16)]),
+        ((),) * 16,
+        Masks(masks, np.where(present, np.arange(16) // 2, -1)),
+    )
+
+
 def subject(network):
     weight = np.zeros((len(LABELS), 1), np.float32)
     weight[0] = 1
@@ -59,13 +87,13 @@ class Found:
 
 @pytest.fixture(scope="module")
 def bright(heads):
-    figures, table = measure(subject(Bright()), heads, "drawn heads")
+    figures, table = measure(subject(Bright()), heads, "drawn")
     return Found({name.removeprefix("evidence."): one for name, one in figures.items()}, table)
 
 
 @pytest.fixture(scope="module")
 def border(heads):
-    figures, table = measure(subject(Border()), heads, "drawn heads")
+    figures, table = measure(subject(Border()), heads, "drawn")
     return Found({name.removeprefix("evidence."): one for name, one in figures.items()}, table)
 
 
@@ -85,7 +113,7 @@ def test_a_pasted_lesion_is_seen_by_the_one_and_not_by_the_other(bright, border)
 
 def test_figures_are_over_groups_and_name_their_split(bright):
     for figure in bright.values.values():
-        assert figure.sample.split == "drawn heads"
+        assert figure.sample.split == "drawn"
         assert figure.sample.n_groups == figure.sample.n_images > 0
 
 
