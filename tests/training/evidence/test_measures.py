@@ -48,14 +48,14 @@ def answer(evidence: torch.Tensor) -> NetworkOutput:
 
 @pytest.fixture(scope="module")
 def heads():
-    """Grey discs, every second one with a bright spot and its mask."""
+    """Discs of a slope of grey, every second one with a bright spot and its mask."""
     rng = np.random.default_rng(0)
     down, across = np.mgrid[:SIDE, :SIDE]
     disc = np.hypot(down - SIDE / 2, across - SIDE / 2) < 0.42 * SIDE
     images = np.zeros((16, SIDE, SIDE), np.uint8)
     masks = np.zeros((8, SIDE, SIDE), np.uint8)
     for row in range(16):
-        images[row] = np.where(disc, rng.normal(90, 8, disc.shape).clip(0, 255), 0)
+        images[row] = np.where(disc, 50 + across + rng.normal(0, 4, disc.shape), 0)
         if row % 2 == 0:
             middle = SIDE / 2 + rng.uniform(-14, 14, 2)
             spot = np.hypot(down - middle[0], across - middle[1]) < 7
