@@ -43,7 +43,7 @@ def placed_mask(data: bytes, ready: Prepared, spec: PreprocessSpec) -> NDArray[n
         or no pixel is covered by half.
     """
     top, bottom, left, right = ready.box
-    inside = slice_of(data).pixels[top:bottom, left:right]
+    inside = slice_of(data).pixels.astype(np.uint8)[top:bottom, left:right]
     whole = spec.model_copy(update={"crop": "none", "window": "none"})
     mask = prepare(Slice(np.ascontiguousarray(inside), "raster"), whole).image
     return mask if (mask >= HALF).any() else None

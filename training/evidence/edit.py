@@ -171,7 +171,9 @@ class Editor:
         """The image covered where its lesion is not."""
         image, mask = self._grey(row), self._shape(row) >= 0.5
         shape = cut(image, mask.astype(np.float32))
-        for _ in range(ATTEMPTS if shape is not None else 0):
+        if shape is None:
+            return None
+        for _ in range(ATTEMPTS):
             moved = _somewhere(image, shape, rng)
             if moved is not None and not (mask & (moved >= 0.5)).any():
                 return cover(image, (moved >= 0.5) & ~mask, self._cover.margin, rng, keep=mask)

@@ -105,7 +105,7 @@ def measure(
             before, after, kept = _edited(subject, data, rows, spec, rng)
             mean(f"{name}.before", before, kept)
             mean(f"{name}.after", after, kept)
-    table = []
+    table: list[Row] = []
     rows = some(np.flatnonzero(data.valid))
     present, images = data.present[rows], np.asarray(data.images[rows])
     for name, way in {"as_it_is": None, **alike.WAYS}.items():
@@ -126,7 +126,7 @@ def measure(
 def _with_lesion(data: Inputs, masks: Masks) -> NDArray[np.int64]:
     """Rows whose mask is large enough to see."""
     masked = np.flatnonzero(masks.known & data.present & data.valid)
-    large = [masks.of(row).mean() >= SMALLEST for row in masked]
+    large = [masks.of(int(row)).mean() >= SMALLEST for row in masked]
     return masked[np.array(large, bool)]
 
 
@@ -145,7 +145,7 @@ def _inside(
         outputs = engine.run(subject.ready, images, maps=True)
         gradients = _gradients(subject, images)
         for place, row in enumerate(part):
-            mask = masks.of(row)
+            mask = masks.of(int(row))
             label = int(asserts[outputs.logits[place, asserts].argmax()])
             heat = activation_map(
                 outputs.feature_map[place], subject.ready.classifier_weight, label, side
