@@ -18,7 +18,7 @@ from training.audit.model import EXAMPLES, Count, Finding, Severity
 from training.audit.rows import UNSTATED, Row, images_of, rows_of
 from training.image_checks import faults, look_at
 from training.recipe.line_spec import ChecksSpec, FailOn
-from training.recipe.train_spec import Node
+from training.recipe.node import Node
 from training.sources import NO_FINDING
 
 if TYPE_CHECKING:

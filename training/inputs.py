@@ -15,6 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNKNOWN = -1  # class number of an image whose type is not stated
+MASKS = ".masks.npy"  # what the name of a set's file of masks ends with
+HALF = 128  # of 255: from here on a pixel belongs to a mask
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Where the finding lies in those images of a set that a mask was drawn for.
+
+    Args:
+        drawn: `(M, size, size)` uint8, how much of each pixel the mask covers, 255 = all of it;
+            memory-mapped.
+        row: `(N,)` row of `drawn` for each image of the set, -1 where there is no mask.
+    """
+
+    drawn: NDArray[np.uint8]
+    row: NDArray[np.int64]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """`(N,)` which images have a mask."""
+        return self.row >= 0
+
+    def of(self, image: int) -> NDArray[np.bool_]:
+        """`(size, size)` pixels of one image that its mask covers by half or more."""
+        found: NDArray[np.bool_] = self.drawn[self.row[image]] >= HALF
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +53,8 @@ class Inputs:
         present: `(N,)` whether the finding is there.
         groups: `(N,)` patient or look-alike group.
         quality: for each row, why it would not be asked about; empty = valid.
+        masks: of the rows that have one; None where no image of the set does.
+        sequences: `(N,)` MR sequence, "" where it is not stated; None: not recorded.
     """
 
     images: NDArray[np.uint8]
@@ -34,6 +62,8 @@ class Inputs:
     present: NDArray[np.bool_]
     groups: NDArray[np.str_]
     quality: tuple[tuple[str, ...], ...]
+    masks: Masks | None = None
+    sequences: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,6 +82,8 @@ class Inputs:
             self.present[index],
             self.groups[index],
             tuple(self.quality[i] for i in index),
+            None if self.masks is None else Masks(self.masks.drawn, self.masks.row[index]),
+            None if self.sequences is None else self.sequences[index],
         )
 
 
@@ -63,12 +95,18 @@ def is_whole(folder: Path, name: str) -> bool:
 def read(folder: Path, name: str) -> Inputs:
     """The set of that name in a folder."""
     index = json.loads((folder / f"{name}.json").read_text())
+    row = np.array(index.get("masks", ()), np.int64)  # older sets know of no masks
+    masks = None
+    if (row >= 0).any():
+        masks = Masks(np.load(folder / f"{name}{MASKS}", mmap_mode="r"), row)
     return Inputs(
         np.load(folder / f"{name}.npy", mmap_mode="r"),
         np.array(index["labels"], np.int64),
         np.array(index["present"], bool),
         np.array(index["groups"], np.str_),
         tuple(tuple(why) for why in index["quality"]),
+        masks,
+        np.array(index["sequences"], np.str_) if "sequences" in index else None,
     )
 
 
@@ -82,7 +120,28 @@ def join(parts: Sequence[Inputs]) -> Inputs:
         np.concatenate([part.present for part in parts]),
         np.concatenate([part.groups for part in parts]),
         tuple(why for part in parts for why in part.quality),
+        _join_masks(parts),
+        np.concatenate([_sequences(part) for part in parts]),
     )
+
+
+def _sequences(part: Inputs) -> NDArray[np.str_]:
+    return np.full(len(part), "") if part.sequences is None else part.sequences
+
+
+def _join_masks(parts: Sequence[Inputs]) -> Masks | None:
+    """The masks of all parts; a single part's stay on disk."""
+    drawn = [part.masks.drawn for part in parts if part.masks is not None]
+    if not drawn:
+        return None
+    rows, before = [], 0
+    for part in parts:
+        if part.masks is None:
+            rows.append(np.full(len(part), -1))
+        else:
+            rows.append(np.where(part.masks.known, part.masks.row + before, -1))
+            before += len(part.masks.drawn)
+    return Masks(drawn[0] if len(drawn) == 1 else np.concatenate(drawn), np.concatenate(rows))
 
 
 def batch_count(count: int, size: int) -> int:

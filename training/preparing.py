@@ -15,10 +15,11 @@ from tqdm import tqdm
 
 from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec, QualityLimits
-from hub_model.preprocess import prepare
+from hub_model.preprocess import Prepared, prepare
 from hub_model.quality import reasons
 from hub_model.reading import read_bytes
 from training.bar import hidden
+from training.inputs import HALF, MASKS
 
 THREADS = 2
 CHUNK = 256  # images in flight; bounds memory
@@ -27,6 +28,25 @@ CHUNK = 256  # images in flight; bounds memory
 def slice_of(data: bytes) -> Slice:
     """The one slice in an encoded image: what serving would make of the same bytes."""
     return read_bytes(data).slices[0]
+
+
+def placed_mask(data: bytes, ready: Prepared, spec: PreprocessSpec) -> NDArray[np.uint8] | None:
+    """A mask through the geometry that its image went through.
+
+    Args:
+        data: PNG of 0 and 255 over the pixels of the image as it was read.
+        ready: what became of the image.
+        spec: how.
+
+    Returns:
+        `(size, size)` uint8, how much of each pixel is covered; None where nothing of it is left,
+        or no pixel is covered by half.
+    """
+    top, bottom, left, right = ready.box
+    inside = slice_of(data).pixels.astype(np.uint8)[top:bottom, left:right]
+    whole = spec.model_copy(update={"crop": "none", "window": "none"})
+    mask = prepare(Slice(np.ascontiguousarray(inside), "raster"), whole).image
+    return mask if (mask >= HALF).any() else None
 
 
 def write(
@@ -42,7 +62,8 @@ def write(
     Args:
         folder: is made if need be.
         name: of the set, e.g. "train".
-        rows: dicts with `image` (encoded bytes), `label`, `finding` and `group`.
+        rows: dicts with `image` (encoded bytes), `label`, `finding` and `group`; they may have a
+            `mask` (a PNG of 0 and 255 over the image) and a `sequence`.
         count: how many rows come.
         spec: the recipe's preprocessing.
         limits: the recipe's quality limits.
@@ -53,29 +74,54 @@ def write(
         partial, mode="w+", dtype=np.uint8, shape=(count, spec.size, spec.size)
     )
     index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
+    index |= {"sequences": [], "masks": []}
+    drawn = 0
 
-    def one(row: dict[str, Any]) -> tuple[NDArray[np.uint8], list[str]]:
+    def one(row: dict[str, Any]) -> tuple[NDArray[np.uint8], list[str], NDArray[np.uint8] | None]:
         piece = slice_of(row["image"])
         ready = prepare(piece, spec)
         why = reasons(piece, ready, limits, spec.crop_threshold)
-        return ready.image, [reason.value for reason in why]
+        data = row.get("mask")
+        mask = None if data is None else placed_mask(data, ready, spec)
+        return ready.image, [reason.value for reason in why], mask
 
     iterator = iter(rows)
     with (
         ThreadPoolExecutor(THREADS) as pool,
         tqdm(total=count, desc=f"prepare {name}", disable=hidden(show=True)) as bar,
+        (folder / f"{name}.masks.partial").open("wb") as masks,  # how many come is not known yet
     ):
         while chunk := list(islice(iterator, CHUNK)):
-            for row, (image, why) in zip(chunk, pool.map(one, chunk), strict=True):
+            for row, (image, why, mask) in zip(chunk, pool.map(one, chunk), strict=True):
                 images[len(index["labels"])] = image
                 index["labels"].append(row["label"])
                 index["present"].append(row["finding"] not in (None, "none"))
                 index["groups"].append(row["group"])
                 index["quality"].append(why)
+                index["sequences"].append(row.get("sequence") or "")
+                index["masks"].append(-1 if mask is None else drawn)
+                if mask is not None:
+                    masks.write(mask.tobytes())
+                    drawn += 1
             bar.update(len(chunk))
     images.flush()
     del images
     partial.rename(folder / f"{name}.npy")
+    _keep_masks(folder, name, drawn, spec.size)
     partial_index = folder / f"{name}.partial.json"
     partial_index.write_text(json.dumps(index))
     partial_index.rename(folder / f"{name}.json")
+
+
+def _keep_masks(folder: Path, name: str, count: int, size: int) -> None:
+    """Turn the masks that were written one after the other into an array file, or into none."""
+    written, whole = folder / f"{name}.masks.partial", folder / f"{name}{MASKS}"
+    if count:
+        partial = folder / f"{name}.masks.partial.npy"
+        raw = np.memmap(written, np.uint8, "r", shape=(count, size, size))
+        np.save(partial, raw)
+        del raw
+        partial.rename(whole)
+    else:
+        whole.unlink(missing_ok=True)
+    written.unlink()

@@ -28,13 +28,7 @@ class Scores:
     def rows(self, wanted: NDArray[np.bool_] | NDArray[np.int64]) -> Scores:
         """The same for some of the rows."""
         index = np.arange(len(self.logits))[wanted]
-        inputs = Inputs(
-            self.inputs.images[index],
-            self.inputs.labels[index],
-            self.inputs.present[index],
-            self.inputs.groups[index],
-            tuple(self.inputs.quality[i] for i in index),
-        )
+        inputs = self.inputs.rows(index)
         return Scores(inputs, self.logits[index], self.embedding[index])
 
 

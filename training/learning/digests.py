@@ -38,9 +38,12 @@ def of_tensors(tensors: Mapping[str, Tensor]) -> str:
 
 
 def of_inputs(data: Inputs) -> str:
-    """Sha256 over images, labels, presence and groups, in their order."""
+    """Sha256 over images, labels, presence, groups and masks, in their order."""
     digest = hashlib.sha256(f"{data.images.shape}\n".encode())
     for column in (data.images, data.labels, data.present):
         digest.update(np.ascontiguousarray(column).data)
     digest.update(json.dumps(data.groups.tolist()).encode())
+    if data.masks is not None:
+        digest.update(np.ascontiguousarray(data.masks.row).data)
+        digest.update(np.ascontiguousarray(data.masks.drawn).data)
     return digest.hexdigest()

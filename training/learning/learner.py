@@ -22,6 +22,7 @@ from hub_model.contract import ModelConfig
 from hub_model.errors import UsageError
 from hub_model.network import Network, to_half
 from training import processes
+from training.evidence.edit import Batch, Editor
 from training.inputs import Inputs, batch_count, batches
 from training.learning import optim
 from training.learning.augment import augment, mixup
@@ -53,6 +54,8 @@ class Learner:
         self.rng = np.random.default_rng(recipe.seed)
         self.generator = torch.Generator(self._device).manual_seed(recipe.seed)
         none = config.neuroguard.finding.none_labels
+        paste, cover = self._spec.augment.paste, self._spec.augment.cover
+        self._edited = Editor(data, config.label_names, paste, cover)
         self._asserts = self._tensor([name not in none for name in config.label_names])
         spec = recipe.preprocess
         self._mean = self._tensor(spec.mean).view(1, -1, 1, 1)
@@ -89,22 +92,27 @@ class Learner:
 
     def images(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
         """Those rows `(N, 1, size, size)` as no epoch has shown them yet, 0-1, on the device."""
-        images = torch.from_numpy(self._data.images[rows]).to(self._device)
+        return self._augmented(self._edited(rows, self.rng), size)
+
+    def _augmented(self, batch: Batch, size: int | None) -> Tensor:
+        images = torch.from_numpy(batch.images).to(self._device)
         images = images[:, None].float().div_(255)
         return augment(images, self._spec.augment, self.generator, size)
 
     def step(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
         """Learn from one batch at that side; returns the loss of this process's part."""
-        images = self.images(rows, size)
+        batch = self._edited(rows, self.rng)
+        images = self._augmented(batch, size)
         mine = self._processes.part(len(rows))
         if not self._spec.augment.mixup:
-            loss = self._loss(self._logits(images[mine]), rows, mine)
+            loss = self._loss(self._logits(images[mine]), rows, batch, mine)
         else:
             mixed = mixup(images, self._spec.augment.mixup, self.rng)
             logits = self._logits(mixed.images[mine])
-            others = rows[mixed.others.numpy()]
-            loss = self._loss(logits, rows, mine) * mixed.share
-            loss = loss + self._loss(logits, others, mine) * (1 - mixed.share)
+            others = mixed.others.numpy()
+            loss = self._loss(logits, rows, batch, mine) * mixed.share
+            other = self._loss(logits, rows[others], batch.rows(others), mine)
+            loss = loss + other * (1 - mixed.share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._spec.clip is not None:
@@ -127,19 +135,19 @@ class Learner:
             logits: Tensor = self._shared(images).logits
         return logits.float()
 
-    def _loss(self, logits: Tensor, rows: NDArray[np.int64], mine: slice) -> Tensor:
-        """Of logits against the truth of this process's part of the rows.
+    def _loss(self, logits: Tensor, rows: NDArray[np.int64], batch: Batch, mine: slice) -> Tensor:
+        """Of logits against the truth of this process's part of the batch of those rows.
 
         Averaged over the processes it is the loss of the whole batch.
         """
-        spec, data = self._spec, self._data
+        spec = self._spec
         weights = None
         if self._weights is not None and spec.balance == "weights":
             weights = self._tensor(self._weights[rows[mine]]).float()
         loss = guarded_loss(
             logits,
-            self._tensor(data.labels[rows[mine]]),
-            self._tensor(data.present[rows[mine]]),
+            self._tensor(batch.labels[mine]),
+            self._tensor(batch.present[mine]),
             self._asserts,
             spec.label_smoothing,
             gamma=spec.loss.gamma if isinstance(spec.loss, FocalSpec) else 0.0,

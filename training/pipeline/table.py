@@ -99,7 +99,9 @@ def _tables(recipe: Recipe) -> Outside:
         found["groups"] = Path(data.root) / data.groups
     if data.review is not None:
         found["review"] = shipped / data.review
-    for name in (data.source, *data.finding_only):
+    if data.masks is not None:
+        found["masks"] = Path(data.root) / data.masks
+    for name in data.sources:
         source: Source | None = SOURCES.get(name)
         if source is not None and source.patients is not None:
             found[f"patients of {name}"] = shipped / source.patients
@@ -129,10 +131,12 @@ def _no_repository(recipe: Recipe) -> str | None:
 
 
 _SOURCES = "training.sources"  # readers are imported by the name of a layout
-_DATA = ("data.source", "data.finding_only", "data.patients", "data.strangers")
+_BESIDE = ("data.finding_only", "data.also", "data.left_out")
+_DATA = ("data.source", *_BESIDE, "data.patients", "data.strangers")
 _DIVISION = (
     "labels", "finding", "seed", "data.source", "data.patients", "data.label_from", "data.groups",
     "data.look_alikes", "data.review", "data.scheme", "data.shares", "data.split_seed",
+    "data.masks", *_BESIDE,
 )  # fmt: skip
 _NETWORK = ("labels", "finding", "preprocess", "model.architecture")
 
@@ -150,7 +154,7 @@ STAGES = (
         "split",
         "build the dataset, divided by group",
         keys=_DIVISION,
-        leaves=("dataset",),
+        leaves=("dataset", "joined.csv"),
         needs=("fetch",),
         outside=_tables,
         packages=(_SOURCES,),
@@ -174,7 +178,7 @@ STAGES = (
         "prepare",
         "make model inputs of all images, as serving would",
         keys=(*_DIVISION, *_DATA, "preprocess", "quality"),
-        leaves=("<set>.npy", "<set>.json", "set_aside_counts.json"),
+        leaves=("<set>.npy", "<set>.masks.npy", "<set>.json", "set_aside_counts.json"),
         needs=("fetch", "split"),
         outside=_tables,
         packages=(_SOURCES,),
@@ -183,7 +187,7 @@ STAGES = (
     Stage(
         "train",
         "train the network, and those of the folds",
-        keys=(*_NETWORK, "model", "train", "crossval", "seed", "data.finding_only"),
+        keys=(*_NETWORK, "model", "train", "crossval", "seed", "data.finding_only", "data.also"),
         leaves=("weights.safetensors", "history.json", "metrics.jsonl", "by_group", "by_image"),
         needs=("prepare",),
         outside=_weights,
@@ -195,7 +199,7 @@ STAGES = (
         "calibrate",
         "score every image, fit the temperature, and measure the folds",
         keys=(
-            *_NETWORK, "phantom", "data.strangers", "data.finding_only", "data.review", "crossval",
+            *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
         ),
         leaves=("scores", "temperature_scaling.json", "crossval.json"),
         needs=("prepare", "train"),
@@ -218,8 +222,8 @@ STAGES = (
         "evaluate",
         "measure once what nothing was fitted on, and draw it",
         keys=(
-            *_NETWORK, "phantom", "data.scheme", "data.strangers", "data.review", "crossval",
-            "evaluate", "seed",
+            *_NETWORK, "phantom", "data.scheme", "data.strangers", "data.left_out", "data.review",
+            "crossval", "evaluate", "seed",
         ),
         leaves=("metrics.json", "curves.json", "gallery", "examples"),
         needs=("split", "prepare", "train", "calibrate", "guard", "policy"),

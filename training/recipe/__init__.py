@@ -1,9 +1,11 @@
 """One YAML into a typed tree."""
 
+from training.recipe.evidence_spec import AlsoSpec, CoverSpec, LeftOutSpec, PasteSpec
 from training.recipe.line_spec import AuditSpec, ChecksSpec, CrossValidationSpec, EvaluateSpec
 from training.recipe.read import RECIPES, RecipeError
 from training.recipe.train_spec import AugmentSpec, PhaseSpec, TrainSpec
 from training.recipe.tree import (
+    ALSO,
     FINDING_ONLY,
     SET_ASIDE,
     SPLITS,
@@ -19,8 +21,8 @@ from training.recipe.tree import (
 )
 
 __all__ = [
-    "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AuditSpec", "AugmentSpec", "ChecksSpec",
-    "CrossValidationSpec", "DataSpec", "Effective", "EvaluateSpec", "GuardSpec", "ModelSpec",
-    "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective",
-    "load",
+    "ALSO", "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AlsoSpec", "AuditSpec",
+    "AugmentSpec", "ChecksSpec", "CoverSpec", "CrossValidationSpec", "DataSpec", "Effective",
+    "EvaluateSpec", "GuardSpec", "LeftOutSpec", "ModelSpec", "PasteSpec", "PhaseSpec",
+    "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective", "load",
 ]  # fmt: skip

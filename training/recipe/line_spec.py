@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hub_model.contract import Share
-from training.recipe.train_spec import Node
+from training.recipe.node import Node
 
 FailOn = Literal["error", "warning", "never"]
 By = Literal["group", "image"]

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hub_model.contract import Share
+from training.recipe.evidence_spec import CoverSpec, PasteSpec
+from training.recipe.node import Node
 
 Metric = Literal["validation_nll", "validation_accuracy", "validation_macro_f1"]
-
-
-class Node(BaseModel):
-    """A group of keys: unknown ones are errors, values cannot be changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PhaseSpec(Node):
@@ -145,6 +141,8 @@ class AugmentSpec(Node):
     resample: Share  # smallest relative resolution; 1: none
     erase: Share  # probability of a rectangle of noise
     mixup: Annotated[float, Field(ge=0)] = 0.0  # both parameters of the beta distribution; 0: none
+    paste: PasteSpec = PasteSpec()  # needs masks
+    cover: CoverSpec = CoverSpec()  # needs masks
 
 
 class TrainSpec(Node):

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from hub_model.contract import FindingSpec, PreprocessSpec, QualityLimits, Share
 from training.recipe.errors import explain
+from training.recipe.evidence_spec import AlsoSpec, LeftOutSpec
 from training.recipe.line_spec import (
     AuditSpec,
     ChecksSpec,
@@ -24,12 +25,15 @@ from training.recipe.line_spec import (
     EvaluateSpec,
     PublishSpec,
 )
+from training.recipe.node import Node
 from training.recipe.read import RecipeError, read
-from training.recipe.train_spec import Node, TrainSpec
+from training.recipe.train_spec import TrainSpec
 
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
 SET_ASIDE = "set_aside"  # name of the set of test images whose label is under doubt
+ALSO = "also"  # name of the set of images of other sources that are learnt from only
+LEFT_OUT = "left_out_"  # what the names of sets of left-out sources begin with
 
 
 class StrangerSpec(Node):
@@ -49,6 +53,11 @@ class DataSpec(Node):
     # What makes an image's class: the type its source states, or whether it shows the finding.
     label_from: Literal["type", "finding"] = "type"
     finding_only: tuple[str, ...] = ()  # sources that state the finding but no type; train only
+    also: tuple[AlsoSpec, ...] = ()  # sources learnt from beside it, with the types they state
+    left_out: tuple[LeftOutSpec, ...] = ()  # sources judged at the shipped policy, never learnt
+    # Folder, below root, with <cheng_index>.png: masks of the slices that the source's patient map
+    # numbers, in the orientation of the slice. None: the masks that the source itself states.
+    masks: str | None = None
     # CSV with the columns path and group, below root; None: the patients that the source or the map
     # shipped for it states, or else identical pixels.
     groups: str | None = None
@@ -71,14 +80,37 @@ class DataSpec(Node):
         if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, expected 1")
         names = [spec.name for spec in self.strangers]
-        if taken := {*SPLITS, FINDING_ONLY, SET_ASIDE} & set(names):
+        own = {*SPLITS, FINDING_ONLY, SET_ASIDE, ALSO, *self.left_out_sets}
+        if taken := own & set(names):
             raise ValueError(
                 f"strangers are named {sorted(taken)}, as the run's own sets are: name them after "
                 "what they show"
             )
         if len(set(names)) < len(names):
             raise ValueError(f"strangers {names} repeat a name")
+        sources = self.sources
+        if twice := sorted({name for name in sources if sources.count(name) > 1}):
+            raise ValueError(
+                f"{twice} are named more than once among source, finding_only, also and left_out: "
+                "a source plays one part"
+            )
         return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The recipe's own source and those beside it; no strangers."""
+        also, left_out = ([one.source for one in some] for some in (self.also, self.left_out))
+        return (self.source, *self.finding_only, *also, *left_out)
+
+    @property
+    def left_out_sets(self) -> dict[str, str]:
+        """Name of the prepared set of every left-out source, to the source."""
+        return {f"{LEFT_OUT}{one.source}": one.source for one in self.left_out}
+
+    @property
+    def several(self) -> bool:
+        """Whether images of more than one source can show the same head."""
+        return bool(self.finding_only or self.also or self.left_out)
 
 
 class ModelSpec(Node):
@@ -150,6 +182,16 @@ class Recipe(Node):
             raise ValueError(
                 f"data.label_from is 'finding', labels are {list(self.labels)}: expected the first "
                 f"of finding.none_labels and finding.name, {sorted(wanted)}"
+            )
+        paste, cover = self.train.augment.paste, self.train.augment.cover
+        if unknown := sorted(set(cover.classes) - set(self.labels)):
+            raise ValueError(
+                f"train.augment.cover.classes names {unknown}, labels are {list(self.labels)}"
+            )
+        if paste.type_of == "donor" and self.data.label_from == "finding":
+            raise ValueError(
+                "train.augment.paste.type_of is 'donor', data.label_from is 'finding': there is no "
+                "type then, take 'unknown'"
             )
         if self.data.label_from == "finding" and self.data.finding_only:
             raise ValueError(

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from hub_model import contract
 from hub_model.bundle import write_json
-from hub_model.contract import MetricsFile
+from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
 from training import evaluate
 from training.dataset.report import BuildReport
 from training.evaluate import Judge, Row
+from training.evidence import left_out, measures
+from training.evidence.measures import Subject
 from training.fit_guard import Guards
+from training.inputs import Inputs
 from training.learning.history import Epoch
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
@@ -43,6 +46,10 @@ def run(job: Job) -> None:
         aside = fitted.scores(job, SET_ASIDE)
         metrics.figures.update(evaluate.as_labelled(judge, words, test, aside, guards))
         metrics.tables["set_aside"] = prepared.aside_counts(job)
+    _add(metrics, *_evidence(job, judge, test.inputs, words))
+    for name, source in recipe.data.left_out_sets.items():
+        found = left_out.figures(judge, source, fitted.scores(job, name), guards.shipped)
+        _add(metrics, found[0], {"left_out": found[1]})
     metrics.tables["splits"] = _split_rows(sourced.built(job))
     if recipe.crossval is not None:
         measured = fitted.measured_folds(job)
@@ -67,6 +74,21 @@ def run(job: Job) -> None:
             folded=_folded(job),
         ),
     )
+
+
+def _evidence(
+    job: Job, judge: Judge, test: Inputs, words: str
+) -> tuple[dict[str, Figure], dict[str, list[Row]]]:
+    """What answers rest on, and what they are once images are alike in what is not anatomy."""
+    subject = Subject(fitted.network(job), judge.label_names, judge.finding, judge.temperature)
+    figures, rows = measures.measure(subject, test, words)
+    return figures, {"made_alike": rows}
+
+
+def _add(metrics: MetricsFile, figures: dict[str, Figure], tables: dict[str, list[Row]]) -> None:
+    metrics.figures.update(figures)
+    for name, rows in tables.items():
+        metrics.tables.setdefault(name, []).extend(rows)
 
 
 def _folded(job: Job) -> Folded | None:

@@ -46,7 +46,7 @@ def _wanted(recipe: Recipe) -> dict[str, tuple[Source, Path | None]]:
     """The recipe's sources by name, each with the folder that the recipe itself names for it."""
     data = recipe.data
     wanted: dict[str, tuple[Source, Path | None]] = {
-        name: (find(name), None) for name in (data.source, *data.finding_only)
+        name: (find(name), None) for name in data.sources
     }
     for spec in data.strangers:
         folder = None if spec.folder is None else Path(data.root) / spec.folder

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import datasets
 
 from training import dataset, inputs, preparing
 from training.inputs import UNKNOWN
-from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS
+from training.recipe import ALSO, FINDING_ONLY, SET_ASIDE, SPLITS
 from training.records import Records
 from training.sources import Record
-from training.stages import sourced
+from training.stages import prepared, sourced
 from training.stages.job import Job
 from training.stages.prepared import ASIDE_COUNTS
 from training.whole_file import write_json
@@ -27,17 +28,24 @@ def run(job: Job) -> None:
     built = dataset.load(sourced.dataset(job))
     for name in SPLITS:
         rows = built[name].cast_column("image", datasets.Image(decode=False))
+        rows = rows.cast_column("mask", datasets.Image(decode=False))
         if not inputs.is_whole(job.out, name):
             _write(job, name, (_row(row) for row in rows), len(rows))
-    found = Records(recipe, sourced.places(job), sourced.look_alikes(job))
+    places, joined = sourced.places(job), sourced.joined(job)
+    found = Records(recipe, places, sourced.look_alikes(job), joined)
     if recipe.data.finding_only and not inputs.is_whole(job.out, FINDING_ONLY):
         images = found.finding_only()
         _write(job, FINDING_ONLY, map(_record_row, images), len(images))
+    if prepared.learns_also(recipe) and not inputs.is_whole(job.out, ALSO):
+        images = found.also()
+        _write(job, ALSO, (_typed_row(one, recipe.labels) for one in images), len(images))
+    for name, source in recipe.data.left_out_sets.items():
+        if not inputs.is_whole(job.out, name):
+            images = found.left_out(source)
+            _write(job, name, (_typed_row(one, recipe.labels) for one in images), len(images))
     if recipe.data.review is not None and not (job.out / ASIDE_COUNTS).is_file():
         doubted = found.set_aside()
-        named = (
-            {**_record_row(r), "label": recipe.labels.index(r.label or "")} for r, _ in doubted
-        )
+        named = (_typed_row(record, recipe.labels) for record, _ in doubted)
         _write(job, SET_ASIDE, named, len(doubted))
         counts = Counter((record.label, why.value) for record, why in doubted)
         rows_ = [{"label": label, "why": why, "n_images": n} for (label, why), n in counts.items()]
@@ -54,7 +62,8 @@ def _write(job: Job, name: str, rows: Any, count: int) -> None:
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the data set with its image as bytes."""
-    return {**row, "image": row["image"]["bytes"]}
+    mask = row["mask"]
+    return {**row, "image": row["image"]["bytes"], "mask": mask and mask["bytes"]}
 
 
 def _record_row(record: Record) -> dict[str, Any]:
@@ -63,4 +72,12 @@ def _record_row(record: Record) -> dict[str, Any]:
         "label": UNKNOWN,
         "finding": record.finding,
         "group": record.group or record.path,
+        "mask": record.mask,
+        "sequence": record.sequence,
     }
+
+
+def _typed_row(record: Record, labels: Sequence[str]) -> dict[str, Any]:
+    """The same with the record's class, where it has one of the recipe's."""
+    known = record.label in labels
+    return {**_record_row(record), "label": labels.index(record.label) if known else UNKNOWN}

@@ -7,7 +7,7 @@ from typing import Any
 
 from training import inputs
 from training.inputs import Inputs
-from training.recipe import FINDING_ONLY, SET_ASIDE, SPLITS
+from training.recipe import ALSO, FINDING_ONLY, SET_ASIDE, SPLITS, Recipe
 from training.stages.job import Job
 
 ASIDE_COUNTS = "set_aside_counts.json"
@@ -19,9 +19,17 @@ def sets(job: Job) -> list[str]:
     found = [*SPLITS, *(spec.name for spec in data.strangers)]
     if data.finding_only:
         found.append(FINDING_ONLY)
+    if learns_also(job.recipe):
+        found.append(ALSO)
+    found += data.left_out_sets
     if data.review is not None:
         found.append(SET_ASIDE)
     return found
+
+
+def learns_also(recipe: Recipe) -> bool:
+    """Whether the recipe learns from other sources that are in no split."""
+    return any(one.role == "train" for one in recipe.data.also)
 
 
 def images(job: Job, *names: str) -> Inputs:
@@ -31,7 +39,10 @@ def images(job: Job, *names: str) -> Inputs:
 
 def learnt(job: Job) -> Inputs:
     """What the network learns from."""
-    return images(job, "train", *([FINDING_ONLY] if job.recipe.data.finding_only else []))
+    beside = [FINDING_ONLY] if job.recipe.data.finding_only else []
+    if learns_also(job.recipe):
+        beside.append(ALSO)
+    return images(job, "train", *beside)
 
 
 def typed(job: Job) -> Inputs:

@@ -9,10 +9,11 @@ from typing import Any
 
 from training.dataset import report
 from training.dataset.report import BuildReport
+from training.evidence.joined import Joined
 from training.stages.job import Job
 
 SOURCES, PLACES = "sources.json", "places.json"
-DATASET, LOOK_ALIKES = "dataset", "look_alikes.csv"
+DATASET, LOOK_ALIKES, JOINED = "dataset", "look_alikes.csv", "joined.csv"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def built(job: Job) -> BuildReport:
 def look_alikes(job: Job) -> Path | None:
     """The groups that linkage found; None where the recipe does not ask for them."""
     return job.of("split") / LOOK_ALIKES if job.recipe.data.look_alikes else None
+
+
+def joined(job: Job) -> Joined | None:
+    """The groups across all sources that the recipe reads; None where it reads one alone."""
+    return Joined.read(job.of("split") / JOINED) if job.recipe.data.several else None
 
 
 def _json(job: Job, name: str) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from training import dataset
+from training.evidence.joined import join
 from training.linkage import groups
 from training.records import Records
 from training.stages import sourced
 from training.stages.job import Job
-from training.stages.sourced import DATASET, LOOK_ALIKES
+from training.stages.sourced import DATASET, JOINED, LOOK_ALIKES
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,6 +25,11 @@ def run(job: Job) -> None:
         groups.write(tied, data.source, job.out / LOOK_ALIKES)
         _LOG.info("%d images are %d groups of look-alikes", len(tied), len(set(tied.values())))
         found = Records(recipe, found.places, job.out / LOOK_ALIKES)
+    if data.several:
+        joined = join(found.of_all_sources(), progress=True)
+        joined.write(job.out / JOINED)
+        _LOG.info("%d images of all sources are %d groups", len(joined.placed), len(joined.roles))
+        found = replace(found, joined=joined)
     built = dataset.build(
         found.learnt(),
         label_names=recipe.labels,

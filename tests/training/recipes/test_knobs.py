@@ -91,7 +91,8 @@ def test_every_key_of_the_training_is_such_a_knob():
     keys |= {
         f"train.{part}.{name}" for part in ("head", "finetune", "augment") for name in tree[part]
     }
-    assert {key(knob) for knob in KNOBS} == keys
+    edits = {"train.augment.paste", "train.augment.cover"}  # need masks: evidence/test_learning.py
+    assert {key(knob) for knob in KNOBS} == keys - edits
 
 
 @pytest.mark.parametrize(

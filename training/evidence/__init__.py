@@ -1,0 +1,1 @@
+"""What an answer rests on: the lesion or where the image came from, measured and taught."""
