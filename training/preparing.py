@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec, QualityLimits
+from hub_model.image_statistics import statistics, table
 from hub_model.preprocess import prepare
 from hub_model.quality import reasons
 from hub_model.reading import read_bytes
@@ -37,7 +38,9 @@ def write(
     spec: PreprocessSpec,
     limits: QualityLimits,
 ) -> None:
-    """Prepare `count` rows into `folder/name.npy` and `folder/name.json`; renamed when whole.
+    """Prepare `count` rows into `name.npy`, `name.statistics.npy` and `name.json`.
+
+    Each is renamed when whole, the last one last.
 
     Args:
         folder: is made if need be.
@@ -52,13 +55,14 @@ def write(
     images = np.lib.format.open_memmap(
         partial, mode="w+", dtype=np.uint8, shape=(count, spec.size, spec.size)
     )
+    seen: list[NDArray[np.float32]] = []
     index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
 
-    def one(row: dict[str, Any]) -> tuple[NDArray[np.uint8], list[str]]:
+    def one(row: dict[str, Any]) -> tuple[NDArray[np.uint8], NDArray[np.float32], list[str]]:
         piece = slice_of(row["image"])
         ready = prepare(piece, spec)
         why = reasons(piece, ready, limits, spec.crop_threshold)
-        return ready.image, [reason.value for reason in why]
+        return ready.image, statistics(piece, ready), [reason.value for reason in why]
 
     iterator = iter(rows)
     with (
@@ -66,8 +70,9 @@ def write(
         tqdm(total=count, desc=f"prepare {name}", disable=hidden(show=True)) as bar,
     ):
         while chunk := list(islice(iterator, CHUNK)):
-            for row, (image, why) in zip(chunk, pool.map(one, chunk), strict=True):
+            for row, (image, numbers, why) in zip(chunk, pool.map(one, chunk), strict=True):
                 images[len(index["labels"])] = image
+                seen.append(numbers)
                 index["labels"].append(row["label"])
                 index["present"].append(row["finding"] not in (None, "none"))
                 index["groups"].append(row["group"])
@@ -76,6 +81,9 @@ def write(
     images.flush()
     del images
     partial.rename(folder / f"{name}.npy")
+    partial_table = folder / f"{name}.partial.statistics.npy"
+    np.save(partial_table, table(seen))
+    partial_table.rename(folder / f"{name}.statistics.npy")
     partial_index = folder / f"{name}.partial.json"
     partial_index.write_text(json.dumps(index))
     partial_index.rename(folder / f"{name}.json")

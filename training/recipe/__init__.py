@@ -10,6 +10,7 @@ from training.recipe.tree import (
     DataSpec,
     Effective,
     GuardSpec,
+    MemberSpec,
     ModelSpec,
     PolicySpec,
     Recipe,
@@ -20,7 +21,7 @@ from training.recipe.tree import (
 
 __all__ = [
     "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AuditSpec", "AugmentSpec", "ChecksSpec",
-    "CrossValidationSpec", "DataSpec", "Effective", "EvaluateSpec", "GuardSpec", "ModelSpec",
-    "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective",
+    "CrossValidationSpec", "DataSpec", "Effective", "EvaluateSpec", "GuardSpec", "MemberSpec",
+    "ModelSpec", "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective",
     "load",
 ]  # fmt: skip

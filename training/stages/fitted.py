@@ -12,9 +12,11 @@ from safetensors.torch import load_file
 from hub_model import contract, engine
 from hub_model.contract import GuardFile, MetricsFile, PolicyFile, TemperatureFile
 from hub_model.engine import Engine
-from hub_model.guard import TENSORS, Guard
+from hub_model.guard import Guard
 from hub_model.network import build
 from training import inputs, network_config
+from training.fit_guard import Head
+from training.fit_guard.judge import Domain
 from training.scores import Scores
 from training.stages.job import Job
 from training.stages.names import BUNDLE, HISTORY, SCORES, SHIPPED, UNSEEN, WEIGHTS
@@ -41,13 +43,27 @@ def history(job: Job) -> list[dict[str, Any]]:
 def scores(job: Job, name: str) -> Scores:
     """What the network says of a prepared set."""
     arrays = load_arrays(job.of("calibrate") / SCORES / f"{name}.safetensors")
-    images = inputs.read(job.of("prepare"), name)
-    return Scores(images, arrays["logits"], arrays["embedding"])
+    folder = job.of("prepare")
+    images, seen = inputs.read(folder, name), inputs.statistics(folder, name)
+    return Scores(images, arrays["logits"], arrays["embedding"], arrays["middle"], seen)
 
 
 def strangers(job: Job) -> dict[str, Scores]:
     """The same of every out-of-domain source."""
     return {spec.name: scores(job, spec.name) for spec in job.recipe.data.strangers}
+
+
+def domains(job: Job) -> list[Domain]:
+    """The same, each with what the recipe says of it."""
+    return [Domain(s.name, s.near, scores(job, s.name)) for s in job.recipe.data.strangers]
+
+
+def head(job: Job) -> Head:
+    """The trained network's last layer."""
+    found = build(network_config.model_config(job.recipe))
+    found.backbone.load_state_dict(load_file(weights(job)))
+    layer = found.backbone.get_classifier()
+    return Head(*(value.detach().float().numpy() for value in (layer.weight, layer.bias)))
 
 
 def temperature(job: Job) -> TemperatureFile:
@@ -62,9 +78,11 @@ def guard(job: Job) -> Guard:
 
 
 def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
-    """Kind of guard, then domain, to the guard that was fitted without that domain."""
-    folder, names = job.of("guard") / UNSEEN, [spec.name for spec in job.recipe.data.strangers]
-    return {kind: {name: _guard(folder / kind / name) for name in names} for kind in TENSORS}
+    """Name of a guard, then domain, to the guard that was fitted without that domain."""
+    folder = job.of("guard") / UNSEEN
+    names = [spec.name for spec in job.recipe.data.strangers]
+    arms = sorted(path.name for path in folder.iterdir())
+    return {arm: {name: _guard(folder / arm / name) for name in names} for arm in arms}
 
 
 def policy(job: Job) -> PolicyFile:
