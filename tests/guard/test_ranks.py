@@ -59,9 +59,7 @@ def test_a_calibration_image_is_counted_once_among_its_own(table):
     by_hand = sorted(
         -min(int((row >= row[i]).sum()) - 1 for row in scores) - 1 for i in range(n)
     )
-    assert np.rint(among_themselves(ranked(scores)) * (n + 1)).astype(int).tolist() == [
-        one + 1 for one in by_hand
-    ]
+    assert np.rint(among_themselves(ranked(scores)) * (n + 1)).astype(int).tolist() == by_hand
 
 
 @settings(deadline=None)

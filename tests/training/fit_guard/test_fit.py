@@ -17,7 +17,7 @@ from hub_model.guard import KINDS
 from training.fit_guard import fit
 from training.fit_guard.fit import fit_member
 from training.recipe import GuardSpec, MemberSpec
-from tests.training.fit_guard.made import CENTRES, CLASSES, HEAD, D, material, scores, spec
+from tests.training.fit_guard.made import CLASSES, HEAD, D, material, scores, spec
 
 MATERIAL = material()
 TEST = scores(np.random.default_rng(5), 60)
@@ -108,7 +108,9 @@ def test_the_origin_is_where_all_logits_are_equal_to_the_least_squares():
     assert np.allclose(residual.T @ residual, np.eye(D - 1), atol=1e-5)
 
 
-@pytest.mark.parametrize("member", EVERY, ids=lambda member: member.name)
+@pytest.mark.parametrize(  # a softmax that rounds to 1 has ties
+    "member", [one for one in EVERY if one.kind != "max_softmax"], ids=lambda one: one.name
+)
 def test_a_calibration_image_finds_itself_among_the_calibration_scores(member):
     found = alone(member).p_in_domain(MATERIAL.calibration.features)
     assert sorted(np.rint(found * 121)) == list(range(2, 122))
@@ -183,8 +185,3 @@ def test_what_a_guard_was_fitted_on_is_counted():
 def test_members_that_cannot_be_are_refused(members, message):
     with pytest.raises(ValueError, match=message):
         GuardSpec(members=members, refusal=0.05)
-
-
-def test_centres_are_far_enough_apart_for_these_tests():
-    apart = np.linalg.norm(CENTRES[:, None] - CENTRES[None], axis=2)[np.triu_indices(CLASSES, 1)]
-    assert apart.min() > 4
