@@ -53,8 +53,8 @@ FORMAT_VERSION = 2
 def _is_current(version: int) -> int:
     if version != FORMAT_VERSION:
         raise ValueError(
-            f"the bundle is of format {version}, this package reads format {FORMAT_VERSION}: export "
-            "it again, or load it with the hub_model that lies in it"
+            f"the bundle is of format {version}, this package reads format {FORMAT_VERSION}: "
+            "export it again, or load it with the hub_model that lies in it"
         )
     return version
 

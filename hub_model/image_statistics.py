@@ -1,4 +1,4 @@
-"""What a slice looks like before any network: a row of numbers that costs a quarter of a millisecond.
+"""What a slice looks like before any network: a row of numbers, for a fraction of a millisecond.
 
 A class-trained network forgets what does not tell its classes apart; these keep it: how grey values
 are spread, how the head lies in the picture, what the border holds, how fine the grain is. Neither

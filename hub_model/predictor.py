@@ -235,6 +235,4 @@ def golden_outputs(
 
 
 def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:
-    return Features(
-        outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen)
-    )
+    return Features(outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen))

@@ -24,7 +24,11 @@ def write_bundle(folder: Path, *, seed: int = 0) -> Path:
     random = np.random.default_rng(seed)
     save_file({"w": random.normal(size=(8, 8))}, folder / contract.WEIGHTS)
     save_file(
-        {"known.weight": np.ones(WIDTH), "known.bias": np.zeros(()), "known.scores": np.arange(3.0)},
+        {
+            "known.weight": np.ones(WIDTH),
+            "known.bias": np.zeros(()),
+            "known.scores": np.arange(3.0),
+        },
         folder / contract.GUARD_TENSORS,
     )
     save_file(

@@ -264,7 +264,11 @@ def test_a_file_that_breaks_the_contract_is_named_though_its_hash_fits(folder, n
 TENSOR_CHANGES = {
     "guard of another width": (GUARD_TENSORS, put("known.weight", value=np.ones(WIDTH + 1)), "5"),
     "guard without bias": (GUARD_TENSORS, lambda tensors: tensors.pop("known.bias"), UNFIT),
-    "guard not finite": (GUARD_TENSORS, put("known.bias", value=np.array(np.inf)), "known.bias holds"),
+    "guard not finite": (
+        GUARD_TENSORS,
+        put("known.bias", value=np.array(np.inf)),
+        "known.bias holds",
+    ),
     "guard without scores": (
         GUARD_TENSORS,
         put("known.scores", value=np.zeros(0)),

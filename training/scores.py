@@ -15,7 +15,7 @@ from training.inputs import Inputs, join
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Logits `(N, K)`, embedding `(N, D)`, middle `(N, E)` and image statistics `(N, M)` of a set."""
+    """Logits `(N, K)`, embedding `(N, D)`, middle `(N, E)`, image statistics `(N, M)` of a set."""
 
     inputs: Inputs
     logits: NDArray[np.float32]

@@ -138,9 +138,7 @@ def strangeness(member: MemberFile, tensors: Tensors, features: Features) -> NDA
     return np.asarray(score(z, features.layer("logits"), wide, member.parameters), np.float64)
 
 
-def normalised(
-    member: MemberFile, tensors: Tensors, z: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def normalised(member: MemberFile, tensors: Tensors, z: NDArray[np.float64]) -> NDArray[np.float64]:
     """`(N, D)` as the member's score is shown them.
 
     "unit": rows scaled to unit length. "standard": columns centred and scaled as on in-domain

@@ -48,7 +48,9 @@ def test_relative_mahalanobis_takes_off_the_distance_to_everything():
     background = own["background_whitening"] @ own["background_whitening"].T
     plain = strangeness(*made("mahalanobis"), ROWS)
     own |= {name: made("mahalanobis")[1][name] for name in ("means", "whitening")}
-    taken_off = [mahalanobis(row, own["background_mean"], background) ** 2 for row in ROWS.embedding]
+    taken_off = [
+        mahalanobis(row, own["background_mean"], background) ** 2 for row in ROWS.embedding
+    ]
     assert np.allclose(strangeness(one, own, ROWS), plain - taken_off)
 
 

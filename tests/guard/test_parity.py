@@ -102,7 +102,8 @@ def test_vim(d):
 def test_energy_and_max_softmax():
     logits = torch.from_numpy(np.asarray(NEW_FEATURES.logits))
     close(
-        ours("energy", {}, layer="logits"), detector.EnergyBased(None).predict_logits(logits).numpy()
+        ours("energy", {}, layer="logits"),
+        detector.EnergyBased(None).predict_logits(logits).numpy(),
     )
     close(
         ours("max_softmax", {}, layer="logits"),

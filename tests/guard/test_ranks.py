@@ -56,9 +56,7 @@ def test_a_calibration_image_is_counted_once_among_its_own(table):
     """In whole numbers: how many others are as strange, in the member where they are fewest."""
     scores = np.array(table, float).T
     n = scores.shape[1]
-    by_hand = sorted(
-        -min(int((row >= row[i]).sum()) - 1 for row in scores) - 1 for i in range(n)
-    )
+    by_hand = sorted(-min(int((row >= row[i]).sum()) - 1 for row in scores) - 1 for i in range(n))
     assert np.rint(among_themselves(ranked(scores)) * (n + 1)).astype(int).tolist() == by_hand
 
 

@@ -90,7 +90,9 @@ def parts(*, phantom: bool = False, official: bool = False, seed: int = 0) -> Pa
                     strangers=DOMAINS[1:],
                 ),
             ),
-            widths=FeatureWidths(embedding=512, middle=256, logits=len(recipe.labels), statistics=9),
+            widths=FeatureWidths(
+                embedding=512, middle=256, logits=len(recipe.labels), statistics=9
+            ),
             scale="rank",
             fitted_on=(calibration,),
             leave_one_domain_out=(),
@@ -135,7 +137,11 @@ def metrics(rng: np.random.Generator, recipe: Recipe, *, official: bool = False)
                     "guard": guard,
                     "n_images": _count(rng),
                     "n_groups": _count(rng),
-                    **{f"{key}{end}": _share(rng) for key in JUDGED for end in ("", "_low", "_high")},
+                    **{
+                        f"{key}{end}": _share(rng)
+                        for key in JUDGED
+                        for end in ("", "_low", "_high")
+                    },
                 }
                 for domain in DOMAINS[1:]
                 for guard in GUARDS

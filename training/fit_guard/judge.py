@@ -20,6 +20,7 @@ from training.statistics import DRAWS, upper_bound
 
 Floats = NDArray[np.floating[Any]]
 LET_IN = 0.95  # share of in-domain images let in, for FPR95
+SHARES = ("fpr95", "admitted", "finding_calls")  # of images: an exact bound exists
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def judge(
         "finding_calls": _share(called, weights[1]),
     }.items():
         low, high = np.quantile(values[1:], [0.025, 0.975])
-        if low == high and low in (0, 1):  # no draw can show what was never seen
+        if key in SHARES and low == high and low in (0, 1):  # no draw shows what was never seen
             margin = upper_bound(0, n, 0.975)
             low, high = (0, margin) if low == 0 else (1 - margin, 1)
         row |= {key: _inside(values[0]), f"{key}_low": _inside(low), f"{key}_high": _inside(high)}
@@ -144,5 +145,3 @@ def _share(hits: NDArray[np.bool_], v: Floats) -> NDArray[np.float64]:
 
 def _inside(value: float) -> float:
     return float(np.clip(value, 0, 1))  # sums of weights round
-
-

@@ -22,6 +22,6 @@ from training.recipe.tree import (
 __all__ = [
     "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AuditSpec", "AugmentSpec", "ChecksSpec",
     "CrossValidationSpec", "DataSpec", "Effective", "EvaluateSpec", "GuardSpec", "MemberSpec",
-    "ModelSpec", "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective",
-    "load",
+    "ModelSpec", "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec",
+    "effective", "load",
 ]  # fmt: skip

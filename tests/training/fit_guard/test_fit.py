@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from hub_model.guard import KINDS
+from tests.training.fit_guard.made import CLASSES, HEAD, D, material, scores, spec
 from training.fit_guard import fit
 from training.fit_guard.fit import fit_member
 from training.recipe import GuardSpec, MemberSpec
-from tests.training.fit_guard.made import CLASSES, HEAD, D, material, scores, spec
 
 MATERIAL = material()
 TEST = scores(np.random.default_rng(5), 60)
@@ -40,13 +40,17 @@ def strangeness(guard, found):
 
 
 def test_logistic_is_what_scikit_learn_decides():
-    z = np.concatenate([MATERIAL.known.embedding, *(s.embedding for s in MATERIAL.strangers.values())])
+    z = np.concatenate(
+        [MATERIAL.known.embedding, *(s.embedding for s in MATERIAL.strangers.values())]
+    )
     truth = np.repeat([1, 0], [120, len(z) - 120])
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.3, class_weight="balanced", max_iter=2000)
     ).fit(z, truth)
     guard = alone(MemberSpec(kind="logistic"), regularisation=0.3)
-    assert np.allclose(-strangeness(guard, TEST), model.decision_function(TEST.embedding), atol=1e-4)
+    assert np.allclose(
+        -strangeness(guard, TEST), model.decision_function(TEST.embedding), atol=1e-4
+    )
     assert guard.file.strangers == tuple(MATERIAL.strangers)
 
 
@@ -55,8 +59,7 @@ def test_mahalanobis_is_the_distance_under_the_shrunk_shared_covariance():
     means = np.array([known.middle[known.labels == k].mean(axis=0) for k in range(CLASSES)])
     shared = LedoitWolf(assume_centered=True).fit(known.middle - means[known.labels])
     by_hand = [
-        min(mahalanobis(row, mean, shared.precision_) ** 2 for mean in means)
-        for row in TEST.middle
+        min(mahalanobis(row, mean, shared.precision_) ** 2 for mean in means) for row in TEST.middle
     ]
     guard = alone(MemberSpec(kind="mahalanobis", layer="middle"))
     assert np.allclose(strangeness(guard, TEST), by_hand, rtol=1e-4)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hub_model.contract import COMBINED, MetricsFile
+from tests.training.fit_guard.made import material, scores, spec
 from training.fit_guard import fit_all
 from training.fit_guard.guards import BENCH
 from training.fit_guard.judge import Domain, aupr, auroc, draws, fpr95, judge
 from training.recipe import MemberSpec
-from tests.training.fit_guard.made import material, scores, spec
 
 MATERIAL = material()
 TEST = scores(np.random.default_rng(5), 60)
