@@ -129,8 +129,8 @@ def _step(lines: NDArray[np.int16]) -> float:
 def _detail_as_read(piece: Slice, prepared: Prepared) -> float:
     """The step between neighbours before any resizing, against the contrast, as a logarithm."""
     top, bottom, left, right = prepared.box
-    lines = piece.pixels[top : bottom : max(1, (bottom - top) // CELLS), left:right]
-    lines = lines.astype(np.float64 if lines.dtype == np.float32 else np.int32)
+    read = piece.pixels[top : bottom : max(1, (bottom - top) // CELLS), left:right]
+    lines = read.astype(np.float64)
     contrast = float(lines.std())
     if lines.shape[1] < 2 or not contrast:
         return 0.0
