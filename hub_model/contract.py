@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -24,6 +24,7 @@ ENVIRONMENT = "env_snapshot.json"
 MANIFEST = "manifest.json"
 HANDLER = "handler.py"
 REQUIREMENTS = "requirements.txt"
+COMBINED = "combined"  # what all members of a guard together are called
 REPORTS = "reports"  # folder of plots and tables rendered from METRICS
 PACKAGE = "hub_model"  # folder: this package, for Inference Endpoints
 
@@ -46,6 +47,19 @@ FOLDERS = (REPORTS, PACKAGE)
 RESEARCH_ONLY = "Research tool. Not for clinical use."
 PHANTOM_WARNING = "PHANTOM: trained on drawn images, says nothing about any patient."
 
+FORMAT_VERSION = 2
+
+
+def _is_current(version: int) -> int:
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"the bundle is of format {version}, this package reads format {FORMAT_VERSION}: "
+            "export it again, or load it with the hub_model that lies in it"
+        )
+    return version
+
+
+FormatVersion = Annotated[int, AfterValidator(_is_current)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -152,7 +166,7 @@ class ModelCardFacts(_Frozen):
 class GuardedConfig(_Frozen):
     """Our part of config.json, under the key "neuroguard"."""
 
-    format_version: Literal[1]
+    format_version: FormatVersion
     finding: FindingSpec
     preprocess: PreprocessSpec
     facts: ModelCardFacts
@@ -218,29 +232,92 @@ class TemperatureFile(_Frozen):
     ece_after: Share | None
 
 
+GuardKind = Literal[
+    "logistic",
+    "mahalanobis",
+    "relative_mahalanobis",
+    "knn",
+    "residual",
+    "vim",
+    "energy",
+    "max_softmax",
+]
+Layer = Literal["embedding", "middle", "logits", "statistics"]
+Normalisation = Literal["none", "unit", "standard"]
+
+
 class DomainResult(_Frozen):
-    """How one guard did on one domain that it had not seen when it was fitted."""
+    """How one guard did on one domain that it had not seen when it was fitted.
+
+    `_low` and `_high` bound 95 % of a bootstrap over the groups of both sides.
+    """
 
     domain: str
-    guard: str
+    near: bool  # a brain, or what is easily taken for one
+    guard: str  # name of a member on its own, or COMBINED
     n_images: int
+    n_groups: int
     auroc: Share
-    fpr95: Share  # share of the domain let in at 95 % of in-domain images let in
+    auroc_low: Share
+    auroc_high: Share
+    fpr95: Share  # share of the domain let in where 95 % of in-domain images are
+    fpr95_low: Share
+    fpr95_high: Share
+    aupr: Share  # strangers are the positives
+    aupr_low: Share
+    aupr_high: Share
     admitted: Share  # share of the domain with p_in_domain >= tau_domain
+    admitted_low: Share
+    admitted_high: Share
+    finding_calls: Share  # share of the domain accepted as showing the finding: the harm
+    finding_calls_low: Share
+    finding_calls_high: Share
+
+
+class FeatureWidths(_Frozen):
+    """How many numbers a guard is shown of an image, by layer."""
+
+    embedding: Annotated[int, Field(ge=1)]
+    middle: Annotated[int, Field(ge=1)]
+    logits: Annotated[int, Field(ge=2)]
+    statistics: Annotated[int, Field(ge=1)]
+
+
+class MemberFile(_Frozen):
+    """One member of a guard; its tensors are named "<name>.<tensor>"."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    kind: GuardKind
+    layer: Layer
+    normalise: Normalisation  # "unit": to unit length; "standard": as on in-domain images
+    parameters: dict[str, float]  # what the kind counts or weighs with, e.g. its neighbours
+    strangers: tuple[str, ...]  # known out-of-domain sources that it was fitted on
 
 
 class GuardFile(_Frozen):
     """domain_guard.json: what the tensors beside it mean."""
 
-    kind: Literal["logistic", "mahalanobis", "combined"]
-    layer: Literal["embedding"]
-    normalise: bool  # embeddings are scaled to unit length first
+    members: Annotated[tuple[MemberFile, ...], Field(min_length=1)]
+    widths: FeatureWidths
     scale: Literal["rank", "probability"]
     # "rank": p_in_domain is the share of in-domain calibration images at least as strange.
     # "probability": p_in_domain is the logistic model's output (converted from the old form).
     fitted_on: tuple[Sample, ...]
-    strangers: tuple[str, ...]  # names of the known out-of-domain sources used in fitting
     leave_one_domain_out: tuple[DomainResult, ...]
+
+    @model_validator(mode="after")
+    def _agree(self) -> GuardFile:
+        names = [member.name for member in self.members]
+        if len(set(names)) < len(names) or COMBINED in names:
+            raise ValueError(f"members {names} repeat a name or take that of {COMBINED!r}")
+        if self.scale == "probability" and [one.kind for one in self.members] != ["logistic"]:
+            raise ValueError(f"scale is 'probability', members are {names}: expected one logistic")
+        return self
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """Names of the known out-of-domain sources that any member was fitted on."""
+        return tuple(dict.fromkeys(name for one in self.members for name in one.strangers))
 
 
 class Thresholds(_Frozen):
@@ -316,5 +393,5 @@ class FileEntry(_Frozen):
 class ManifestFile(_Frozen):
     """manifest.json: every other file of the bundle."""
 
-    format_version: Literal[1]
+    format_version: FormatVersion
     files: dict[str, FileEntry]

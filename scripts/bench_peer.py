@@ -22,20 +22,23 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hub_model import bundle as bundles
-from hub_model import calibration, policy
+from hub_model import calibration, image_statistics, policy
+from hub_model.case import Slice
 from hub_model.contract import WEIGHTS, PreprocessSpec, Reason
+from hub_model.guard import Features
 from hub_model.network import build
 from hub_model.policy import Decision, Evidence
-from hub_model.preprocess import MIN_BOX_SHARE, MIN_LINE_SHARE, ROBUST_MAXIMUM
+from hub_model.preprocess import MIN_BOX_SHARE, MIN_LINE_SHARE, ROBUST_MAXIMUM, Prepared
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedSlice:
-    """Normalised `(C, size, size)` input and what spoke against the slice."""
+    """Normalised `(C, size, size)` input, image statistics, and what spoke against the slice."""
 
     tensor: Tensor
+    statistics: Floats
     reasons: tuple[Reason, ...]
 
 
@@ -58,21 +61,25 @@ class PeerClassifier:
 
     def predict(self, files: Sequence[Path]) -> tuple[Decision, Evidence]:
         """The verdict on one case of grey 8-bit images, and the figures behind it."""
-        logits, embeddings, reasons = [], [], []
+        logits, embeddings, middles, seen, reasons = [], [], [], [], []
         for file in files:
             prepared = self.prepare(open_rgb(file))
             reasons.append(prepared.reasons)
             if prepared.reasons:
                 continue
+            seen.append(prepared.statistics)
             batch = prepared.tensor.unsqueeze(0)
             with torch.inference_mode():
                 logits.append(self.backbone(batch).numpy())
-                features = self.backbone.forward_features(batch)
+                stage = len(self.backbone.feature_info) - 2
+                features, (middle,) = self.backbone.forward_intermediates(batch, indices=[stage])
+                middles.append(middle.mean(dim=(2, 3)).numpy())
                 embeddings.append(self.backbone.forward_head(features, pre_logits=True).numpy())
         config = self.bundle.config
         rows = np.concatenate(logits) if logits else np.empty((0, config.num_classes), np.float32)
-        width = self.bundle.guard.width
-        z = np.concatenate(embeddings) if embeddings else np.empty((0, width), np.float32)
+        widths = self.bundle.guard.file.widths
+        z = np.concatenate(embeddings) if embeddings else np.empty((0, widths.embedding))
+        middle = np.concatenate(middles) if middles else np.empty((0, widths.middle))
         evidence = Evidence(
             label_names=config.label_names,
             none_labels=config.neuroguard.finding.none_labels,
@@ -80,7 +87,9 @@ class PeerClassifier:
             slice_reasons=tuple(reasons),
             logits=rows,
             probabilities=calibration.probabilities(rows, self.bundle.temperature.temperature),
-            p_in_domain=self.bundle.guard.p_in_domain(z),
+            p_in_domain=self.bundle.guard.p_in_domain(
+                Features(z, middle, rows, image_statistics.table(seen))
+            ),
         )
         return policy.decide(evidence, self.bundle.policy, self.bundle.content), evidence
 
@@ -89,8 +98,10 @@ class PeerClassifier:
         spec = self.spec
         rgb = np.asarray(image).astype(np.float32)
         grey = np.asarray(image.convert("L")).astype(np.float32)
+        piece = Slice(np.asarray(image.convert("L")), "raster", spread(image))
+        box = (0, grey.shape[0], 0, grey.shape[1])
         if spec.crop == "head":
-            top, bottom, left, right = head_box(grey, spec)
+            top, bottom, left, right = box = head_box(grey, spec)
             rgb, grey = rgb[top:bottom, left:right], grey[top:bottom, left:right]
         resized = resize(window(rgb, grey, spec), spec)
         scaled = resized.astype(np.float32) / 255.0
@@ -99,24 +110,35 @@ class PeerClassifier:
             tensor = tensor[:1]  # of a grey file all three are the same
         mean = torch.tensor(spec.mean).view(-1, 1, 1)
         std = torch.tensor(spec.std).view(-1, 1, 1)
-        return PreparedSlice((tensor - mean) / std, self._reasons(image, grey, resized))
+        levels = len(np.unique(grey.astype(np.uint8)))
+        prepared = Prepared(np.ascontiguousarray(resized[..., 0]), box, levels)
+        return PreparedSlice(
+            (tensor - mean) / std,
+            image_statistics.statistics(piece, prepared),
+            self._reasons(image, levels, resized),
+        )
 
     def _reasons(
-        self, image: Image.Image, grey: Floats, resized: NDArray[np.uint8]
+        self, image: Image.Image, levels: int, resized: NDArray[np.uint8]
     ) -> tuple[Reason, ...]:
         limits = self.bundle.policy.quality
         seen = resized[..., 0].astype(np.float32)
-        red, green, blue = (np.asarray(channel).astype(np.int16) for channel in image.split())
-        spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
         found = {
             Reason.TOO_SMALL: min(image.size) < limits.min_side,
-            Reason.BLANK: len(np.unique(grey.astype(np.uint8))) < limits.min_levels,
+            Reason.BLANK: levels < limits.min_levels,
             Reason.LOW_CONTRAST: seen.std() < limits.min_contrast * 255,
             Reason.LITTLE_FOREGROUND: (seen > self.spec.crop_threshold * 255).mean()
             < limits.min_foreground,
-            Reason.COLOUR: spread.mean() / 255 > limits.max_colour,
+            Reason.COLOUR: spread(image) > limits.max_colour,
         }
         return tuple(reason for reason, holds in found.items() if holds)
+
+
+def spread(image: Image.Image) -> float:
+    """Mean difference between the strongest and the weakest of the three channels, 0-1."""
+    red, green, blue = (np.asarray(channel).astype(np.int16) for channel in image.split())
+    widest = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    return float(widest.mean() / 255)
 
 
 def open_rgb(file: Path) -> Image.Image:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from safetensors.numpy import save_file
 
 from hub_model import bundle, contract
+from hub_model.image_statistics import NAMES
 
 SIZE = 32
 WIDTH = 4  # of the embeddings
@@ -23,7 +24,11 @@ def write_bundle(folder: Path, *, seed: int = 0) -> Path:
     random = np.random.default_rng(seed)
     save_file({"w": random.normal(size=(8, 8))}, folder / contract.WEIGHTS)
     save_file(
-        {"weight": np.ones(WIDTH), "bias": np.zeros(()), "calibration_scores": np.arange(3.0)},
+        {
+            "known.weight": np.ones(WIDTH),
+            "known.bias": np.zeros(()),
+            "known.scores": np.arange(3.0),
+        },
         folder / contract.GUARD_TENSORS,
     )
     save_file(
@@ -31,6 +36,8 @@ def write_bundle(folder: Path, *, seed: int = 0) -> Path:
             "images": np.zeros((1, SIZE, SIZE), np.uint8),
             "logits": np.zeros((1, 2)),
             "embedding": np.zeros((1, WIDTH)),
+            "middle": np.zeros((1, WIDTH)),
+            "statistics": np.zeros((1, len(NAMES))),
             "p_in_domain": np.ones(1),
         },
         folder / contract.GOLDEN,
@@ -69,7 +76,7 @@ def _json_files() -> dict[str, BaseModel]:
         std=(0.5,),
     )
     ours = contract.GuardedConfig(
-        format_version=1,
+        format_version=contract.FORMAT_VERSION,
         finding=contract.FindingSpec(name="tumor", none_labels=("no_tumor",)),
         preprocess=preprocess,
         facts=contract.ModelCardFacts(title="Nothing", modality="MR", phantom=True),
@@ -103,12 +110,21 @@ def _json_files() -> dict[str, BaseModel]:
             ece_after=0.05,
         ),
         contract.GUARD: contract.GuardFile(
-            kind="logistic",
-            layer="embedding",
-            normalise=True,
+            members=(
+                contract.MemberFile(
+                    name="known",
+                    kind="logistic",
+                    layer="embedding",
+                    normalise="unit",
+                    parameters={},
+                    strangers=("noise",),
+                ),
+            ),
+            widths=contract.FeatureWidths(
+                embedding=WIDTH, middle=WIDTH, logits=2, statistics=len(NAMES)
+            ),
             scale="rank",
             fitted_on=(SAMPLE,),
-            strangers=("noise",),
             leave_one_domain_out=(),
         ),
         contract.POLICY: contract.PolicyFile(thresholds=thresholds, quality=quality, promises=()),

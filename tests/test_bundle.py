@@ -204,6 +204,7 @@ def put(*path, value):
     return change
 
 
+UNFIT = "does not hold what the members need"
 JSON_CHANGES = {
     "temperature of 0": (TEMPERATURE, put("temperature", value=0), "temperature"),
     "temperature below 0": (TEMPERATURE, put("temperature", value=-1), "temperature"),
@@ -212,7 +213,12 @@ JSON_CHANGES = {
     "unknown threshold": (POLICY, put("thresholds", "tau_more", value=0.5), "thresholds.tau_more"),
     "missing threshold": (POLICY, lambda t: t["thresholds"].pop("tau_conf"), "thresholds.tau_conf"),
     "threshold above 1": (POLICY, put("thresholds", "tau_none", value=1.1), "thresholds.tau_none"),
-    "format of tomorrow": (CONFIG, put("neuroguard", "format_version", value=2), "format_version"),
+    "format of tomorrow": (CONFIG, put("neuroguard", "format_version", value=3), "format_version"),
+    "format of yesterday": (
+        CONFIG,
+        put("neuroguard", "format_version", value=1),
+        "the bundle is of format 1, this package reads format 2",
+    ),
     "one label too few": (CONFIG, put("label_names", value=["tumor"]), "1 names, num_classes is 2"),
     "a label twice": (CONFIG, put("label_names", value=["tumor"] * 2), "repeats a name"),
     "finding of no label": (
@@ -237,9 +243,13 @@ JSON_CHANGES = {
     ),
     "input size": (CONFIG, put("pretrained_cfg", "input_size", value=[3, 32, 32]), "input_size"),
     "phantom or not": (METRICS, put("phantom", value=False), "phantom"),
-    "unknown guard": (GUARD, put("kind", value="knn"), "kind"),
-    "another guard": (GUARD, put("kind", value="mahalanobis"), "holds tensors"),
-    "another scale": (GUARD, put("scale", value="probability"), "holds tensors"),
+    "unknown guard": (GUARD, put("members", 0, "kind", value="oracle"), "members.0.kind"),
+    "another guard": (GUARD, put("members", 0, "kind", value="mahalanobis"), UNFIT),
+    "another scale": (GUARD, put("scale", value="probability"), UNFIT),
+    "another name": (GUARD, put("members", 0, "name", value="other"), UNFIT),
+    "a guard of none": (GUARD, put("members", value=[]), "members"),
+    "a guard of other statistics": (GUARD, put("widths", "statistics", value=7), "widths"),
+    "a guard of other classes": (GUARD, put("widths", "logits", value=3), "widths"),
 }
 
 
@@ -247,18 +257,22 @@ JSON_CHANGES = {
 def test_a_file_that_breaks_the_contract_is_named_though_its_hash_fits(folder, name):
     file, change, message = JSON_CHANGES[name]
     change_json(folder, file, change)
-    at_fault = GUARD_TENSORS if message == "holds tensors" else file
+    at_fault = GUARD_TENSORS if message == UNFIT else file
     assert message in refusal(folder, at_fault)
 
 
 TENSOR_CHANGES = {
-    "guard of another width": (GUARD_TENSORS, put("weight", value=np.ones(WIDTH + 1)), "5"),
-    "guard without bias": (GUARD_TENSORS, lambda tensors: tensors.pop("bias"), "holds tensors"),
-    "guard not finite": (GUARD_TENSORS, put("bias", value=np.array(np.inf)), "bias holds a value"),
+    "guard of another width": (GUARD_TENSORS, put("known.weight", value=np.ones(WIDTH + 1)), "5"),
+    "guard without bias": (GUARD_TENSORS, lambda tensors: tensors.pop("known.bias"), UNFIT),
+    "guard not finite": (
+        GUARD_TENSORS,
+        put("known.bias", value=np.array(np.inf)),
+        "known.bias holds",
+    ),
     "guard without scores": (
         GUARD_TENSORS,
-        put("calibration_scores", value=np.zeros(0)),
-        "calibration_scores is empty",
+        put("known.scores", value=np.zeros(0)),
+        "known.scores is empty",
     ),
     "golden of another size": (
         GOLDEN,
@@ -280,6 +294,11 @@ TENSOR_CHANGES = {
         GOLDEN,
         put("embedding", value=np.zeros((2, WIDTH))),
         "embedding are (2, 4) for 1 images",
+    ),
+    "golden of other statistics": (
+        GOLDEN,
+        put("statistics", value=np.zeros((1, 3))),
+        "statistics are (1, 3)",
     ),
     "golden of two p": (GOLDEN, put("p_in_domain", value=np.ones(2)), "p_in_domain are (2,)"),
     "golden in part": (GOLDEN, lambda tensors: tensors.pop("logits"), "holds"),

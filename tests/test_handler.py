@@ -17,9 +17,12 @@ from PIL import Image
 
 from hub_model import GuardedClassifier, contract
 from hub_model.contract import (
+    FORMAT_VERSION,
+    FeatureWidths,
     FindingSpec,
     GuardedConfig,
     GuardFile,
+    MemberFile,
     MetricsFile,
     ModelCardFacts,
     PolicyFile,
@@ -31,7 +34,8 @@ from hub_model.contract import (
 )
 from hub_model.guard import Guard
 from hub_model.handler import EndpointHandler
-from hub_model.network import build, to_half
+from hub_model.image_statistics import NAMES
+from hub_model.network import build, middle_width, to_half
 from hub_model.reading import read_bytes, read_case
 from training import export, network_config
 from training.preparing import slice_of
@@ -53,7 +57,7 @@ def folder(tmp_path_factory):
         architecture="resnet10t",
         label_names=("notumor", "tumor"),
         guarded=GuardedConfig(
-            format_version=1,
+            format_version=FORMAT_VERSION,
             finding=FindingSpec(name="tumor", none_labels=("notumor",)),
             preprocess=PreprocessSpec(
                 size=SIZE,
@@ -71,7 +75,8 @@ def folder(tmp_path_factory):
             facts=ModelCardFacts(title="Nothing learned", modality="MR", phantom=True),
         ),
     )
-    width = build(config).backbone.num_features
+    network = build(config)
+    width = network.backbone.num_features
     return export.write_bundle(
         tmp_path_factory.mktemp("handler") / "bundle",
         config=config,
@@ -86,15 +91,27 @@ def folder(tmp_path_factory):
         ),
         guard=Guard(
             GuardFile(
-                kind="logistic",
-                layer="embedding",
-                normalise=True,
+                members=(
+                    MemberFile(
+                        name="none",
+                        kind="logistic",
+                        layer="embedding",
+                        normalise="unit",
+                        parameters={},
+                        strangers=(),
+                    ),
+                ),
+                widths=FeatureWidths(
+                    embedding=width,
+                    middle=middle_width(network),
+                    logits=config.num_classes,
+                    statistics=len(NAMES),
+                ),
                 scale="probability",
                 fitted_on=(),
-                strangers=(),
                 leave_one_domain_out=(),
             ),
-            {"weight": np.zeros(width, np.float32), "bias": np.zeros((), np.float32)},
+            {"none.weight": np.zeros(width, np.float32), "none.bias": np.zeros((), np.float32)},
         ),
         policy=PolicyFile(
             thresholds=Thresholds(

@@ -26,12 +26,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from hub_model import image_statistics
 from hub_model.bundle import sha256
 from hub_model.contract import (
+    FORMAT_VERSION,
     EnvironmentFile,
+    FeatureWidths,
     FindingSpec,
     GuardedConfig,
     GuardFile,
+    MemberFile,
     MetricsFile,
     ModelCardFacts,
     ModelConfig,
@@ -94,6 +98,7 @@ def convert(old: Path, out: Path, *, none_labels: Sequence[str] = ()) -> Path:
         UsageError: `out` is taken, or `none_labels` are not some of the labels.
         ConversionError: a file is missing, broken or contradicts another; the message names it.
     """
+    from hub_model.network import build, middle_width
     from training import export, network_config
 
     if out.exists():
@@ -103,7 +108,7 @@ def convert(old: Path, out: Path, *, none_labels: Sequence[str] = ()) -> Path:
         architecture=ARCHITECTURE,
         label_names=older.label_names,
         guarded=GuardedConfig(
-            format_version=1,
+            format_version=FORMAT_VERSION,
             finding=FindingSpec(name=FINDING, none_labels=_none_labels(older, none_labels)),
             preprocess=PREPROCESS,
             facts=ModelCardFacts(
@@ -129,7 +134,7 @@ def convert(old: Path, out: Path, *, none_labels: Sequence[str] = ()) -> Path:
                 ece_before=None,
                 ece_after=None,
             ),
-            guard=older.guard(_guard_file()),
+            guard=older.guard(_guard_file(older, middle_width(build(config)))),
             policy=_policy(older),
             metrics=MetricsFile(phantom=False, figures={}, tables={}),
             environment=_environment(hashes, older),
@@ -190,14 +195,26 @@ def _form(value: Tensor) -> str:
     return f"{'floats' if value.is_floating_point() else 'counts'} {tuple(value.shape)}"
 
 
-def _guard_file() -> GuardFile:
+def _guard_file(older: OlderBundle, middle: int) -> GuardFile:
     return GuardFile(
-        kind="logistic",
-        layer="embedding",
-        normalise=False,
+        members=(
+            MemberFile(
+                name="embedding_logistic",
+                kind="logistic",
+                layer="embedding",
+                normalise="none",
+                parameters={},
+                strangers=(),
+            ),
+        ),
+        widths=FeatureWidths(
+            embedding=len(older.weight),
+            middle=middle,
+            logits=len(older.label_names),
+            statistics=len(image_statistics.NAMES),
+        ),
         scale="probability",
         fitted_on=(),
-        strangers=(),
         leave_one_domain_out=(),
     )
 

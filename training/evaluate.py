@@ -5,17 +5,18 @@ Card and plots are made from these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub_model.calibration import BINS, ece, nll, probabilities
-from hub_model.contract import Figure, FindingSpec, MetricsFile, PolicyFile, Verdict
+from hub_model.contract import COMBINED, Figure, FindingSpec, MetricsFile, PolicyFile, Verdict
 from hub_model.guard import Guard
 from hub_model.policy import Decision
-from training.fit_guard import Guards, judge
+from training.fit_guard import Guards
+from training.fit_guard.judge import Domain, judge
 from training.scores import Scores, together
 from training.statistics import figure, macro_f1
 from training.verdicts import decisions
@@ -49,7 +50,7 @@ def evaluate(
     split: str,
     test: Scores,
     guards: Guards,
-    strangers: Mapping[str, Scores],
+    strangers: Sequence[Domain],
     *,
     phantom: bool,
 ) -> MetricsFile:
@@ -60,7 +61,7 @@ def evaluate(
         split: what the test images are, in words.
         test: typed images of groups that nothing was fitted on.
         guards: the one that is shipped, and those that never saw a domain.
-        strangers: out-of-domain images by domain; each is judged by a guard fitted without it.
+        strangers: out-of-domain images; each domain is judged by a guard fitted without it.
         phantom: whether the images are drawn.
     """
     guard = guards.shipped
@@ -72,12 +73,13 @@ def evaluate(
         "reliability": _reliability(judge_, test),
         "risk_coverage": _risk_coverage(judge_, test),
     }
-    for domain, scores in strangers.items():
-        found = judge_.decide(scores, guards.unseen[guard.file.kind][domain])
-        tables["verdicts"].append(_verdict_row(domain, found, judge_))
-        tau = judge_.policy.thresholds.tau_domain
-        for unseen in guards.unseen.values():
-            tables["guard"].append(judge(domain, unseen[domain], scores, test, tau).model_dump())
+    for domain in strangers:
+        found = judge_.decide(domain.scores, guards.unseen[COMBINED][domain.name])
+        tables["verdicts"].append(_verdict_row(domain.name, found, judge_))
+        tables["guard"] += [
+            _guard_row(name, unseen[domain.name], domain, test, judge_)
+            for name, unseen in guards.unseen.items()
+        ]
     return MetricsFile(
         phantom=phantom, figures=_figures(judge_, split, test, verdicts, guard), tables=tables
     )
@@ -116,7 +118,7 @@ def _figures(
     typed = np.array([verdict.label is not None for verdict in verdicts])
     said = np.array([_index(verdict.label, judge_.label_names) for verdict in verdicts])
     found = np.array([verdict.finding not in (None, "none") for verdict in verdicts])
-    strange = guard.p_in_domain(test.embedding) < judge_.policy.thresholds.tau_domain
+    strange = guard.p_in_domain(test.features) < judge_.policy.thresholds.tau_domain
     none = accepted & ~found
 
     def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Figure:
@@ -161,6 +163,19 @@ def _verdict_row(domain: str, found: Sequence[Decision], judge_: Judge) -> Row:
         row[verdict.value] = sum(one.verdict is verdict for one in found) / n
     row["tumor_calls"] = sum(one.finding == judge_.finding.name for one in found) / n
     row["none_calls"] = sum(one.finding == "none" for one in found) / n
+    return row
+
+
+def _guard_row(name: str, guard: Guard, domain: Domain, test: Scores, judge_: Judge) -> Row:
+    verdicts = judge_.decide(domain.scores, guard)
+    row: Row = judge(
+        name,
+        guard,
+        domain,
+        test,
+        tau_domain=judge_.policy.thresholds.tau_domain,
+        called=np.array([one.finding == judge_.finding.name for one in verdicts]),
+    ).model_dump()
     return row
 
 

@@ -25,7 +25,7 @@ from hub_model.contract import (
 )
 from hub_model.guard import Guard
 from hub_model.network import build
-from hub_model.predictor import GuardedClassifier
+from hub_model.predictor import GuardedClassifier, golden_outputs
 from hub_model.preprocess import prepare
 from training import card, plots
 from training.checkout import code_commit
@@ -121,13 +121,7 @@ def _golden(
     images = np.stack([prepare(piece, spec).image for piece in _golden_slices()])
     network = build(config)
     network.backbone.load_state_dict(state)
-    outputs = engine.run(engine.from_network(network, spec), images, maps=False)
-    return {
-        "images": images,
-        "logits": outputs.logits,
-        "embedding": outputs.embedding,
-        "p_in_domain": guard.p_in_domain(outputs.embedding),
-    }
+    return {"images": images, **golden_outputs(engine.from_network(network, spec), guard, images)}
 
 
 def _golden_slices() -> list[Slice]:

@@ -123,7 +123,7 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
             f"{guard.least_p:.3g}: nothing would ever be refused; give the calibration split a "
             "larger share"
         )
-    passed = scores.inputs.valid & (guard.p_in_domain(scores.embedding) >= refusal)
+    passed = scores.inputs.valid & (guard.p_in_domain(scores.features) >= refusal)
     scores = scores.rows(passed)
     probs = probabilities(scores.logits, temperature)
     asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])

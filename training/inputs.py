@@ -110,6 +110,12 @@ def read(folder: Path, name: str) -> Inputs:
     )
 
 
+def statistics(folder: Path, name: str) -> NDArray[np.float32]:
+    """`(N, M)` image statistics of the set of that name, row by row."""
+    found: NDArray[np.float32] = np.load(folder / f"{name}.statistics.npy")
+    return found
+
+
 def join(parts: Sequence[Inputs]) -> Inputs:
     """Several sets as one; a single one stays on disk."""
     if len(parts) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub_model.contract import GuardedConfig, ModelCardFacts, ModelConfig
+from hub_model.contract import FORMAT_VERSION, GuardedConfig, ModelCardFacts, ModelConfig
 from training.recipe import Recipe
 
 
@@ -12,7 +12,7 @@ def model_config(recipe: Recipe) -> ModelConfig:
         architecture=recipe.model.architecture,
         label_names=recipe.labels,
         guarded=GuardedConfig(
-            format_version=1,
+            format_version=FORMAT_VERSION,
             finding=recipe.finding,
             preprocess=recipe.preprocess,
             facts=ModelCardFacts(

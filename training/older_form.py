@@ -69,8 +69,10 @@ class OlderBundle:
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def guard(self, file: GuardFile) -> Guard:
-        """The guard with the given description."""
-        return Guard(file, {"weight": self.weight, "bias": self.bias})
+        """The guard with the given description, of one member."""
+        (member,) = file.members
+        tensors = {"weight": self.weight, "bias": self.bias}
+        return Guard(file, {f"{member.name}.{key}": value for key, value in tensors.items()})
 
 
 def read(folder: Path) -> OlderBundle:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec, QualityLimits
+from hub_model.image_statistics import statistics, table
 from hub_model.preprocess import Prepared, prepare
 from hub_model.quality import reasons
 from hub_model.reading import read_bytes
@@ -57,7 +58,9 @@ def write(
     spec: PreprocessSpec,
     limits: QualityLimits,
 ) -> None:
-    """Prepare `count` rows into `folder/name.npy` and `folder/name.json`; renamed when whole.
+    """Prepare `count` rows into `name.npy`, `name.statistics.npy` and `name.json`.
+
+    Each is renamed when whole, the last one last.
 
     Args:
         folder: is made if need be.
@@ -73,17 +76,20 @@ def write(
     images = np.lib.format.open_memmap(
         partial, mode="w+", dtype=np.uint8, shape=(count, spec.size, spec.size)
     )
+    seen: list[NDArray[np.float32]] = []
     index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
     index |= {"sequences": [], "masks": []}
     drawn = 0
 
-    def one(row: dict[str, Any]) -> tuple[NDArray[np.uint8], list[str], NDArray[np.uint8] | None]:
+    def one(
+        row: dict[str, Any],
+    ) -> tuple[Prepared, NDArray[np.float32], list[str], NDArray[np.uint8] | None]:
         piece = slice_of(row["image"])
         ready = prepare(piece, spec)
         why = reasons(piece, ready, limits, spec.crop_threshold)
         data = row.get("mask")
         mask = None if data is None else placed_mask(data, ready, spec)
-        return ready.image, [reason.value for reason in why], mask
+        return ready, statistics(piece, ready), [reason.value for reason in why], mask
 
     iterator = iter(rows)
     with (
@@ -92,8 +98,9 @@ def write(
         (folder / f"{name}.masks.partial").open("wb") as masks,  # how many come is not known yet
     ):
         while chunk := list(islice(iterator, CHUNK)):
-            for row, (image, why, mask) in zip(chunk, pool.map(one, chunk), strict=True):
-                images[len(index["labels"])] = image
+            for row, (ready, numbers, why, mask) in zip(chunk, pool.map(one, chunk), strict=True):
+                images[len(index["labels"])] = ready.image
+                seen.append(numbers)
                 index["labels"].append(row["label"])
                 index["present"].append(row["finding"] not in (None, "none"))
                 index["groups"].append(row["group"])
@@ -108,6 +115,9 @@ def write(
     del images
     partial.rename(folder / f"{name}.npy")
     _keep_masks(folder, name, drawn, spec.size)
+    partial_table = folder / f"{name}.partial.statistics.npy"
+    np.save(partial_table, table(seen))
+    partial_table.rename(folder / f"{name}.statistics.npy")
     partial_index = folder / f"{name}.partial.json"
     partial_index.write_text(json.dumps(index))
     partial_index.rename(folder / f"{name}.json")

@@ -9,27 +9,40 @@ from numpy.typing import NDArray
 
 from hub_model import engine
 from hub_model.engine import Engine
+from hub_model.guard import Features
 from training.inputs import Inputs, join
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Logits `(N, K)` and embedding `(N, D)` of a set of images, with the set they belong to."""
+    """Logits `(N, K)`, embedding `(N, D)`, middle `(N, E)`, image statistics `(N, M)` of a set."""
 
     inputs: Inputs
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    middle: NDArray[np.float32]
+    statistics: NDArray[np.float32]
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """`(N,)` class index, -1 where unknown."""
         return self.inputs.labels
 
+    @property
+    def features(self) -> Features:
+        """What a guard is shown of them."""
+        return Features(self.embedding, self.middle, self.logits, self.statistics)
+
     def rows(self, wanted: NDArray[np.bool_] | NDArray[np.int64]) -> Scores:
         """The same for some of the rows."""
         index = np.arange(len(self.logits))[wanted]
-        inputs = self.inputs.rows(index)
-        return Scores(inputs, self.logits[index], self.embedding[index])
+        return Scores(
+            self.inputs.rows(index),
+            self.logits[index],
+            self.embedding[index],
+            self.middle[index],
+            self.statistics[index],
+        )
 
 
 def together(first: Scores, second: Scores) -> Scores:
@@ -38,10 +51,12 @@ def together(first: Scores, second: Scores) -> Scores:
         join([first.inputs, second.inputs]),
         np.concatenate([first.logits, second.logits]),
         np.concatenate([first.embedding, second.embedding]),
+        np.concatenate([first.middle, second.middle]),
+        np.concatenate([first.statistics, second.statistics]),
     )
 
 
-def score(ready: Engine, inputs: Inputs) -> Scores:
-    """Run the network over a set of prepared images."""
+def score(ready: Engine, inputs: Inputs, statistics: NDArray[np.float32]) -> Scores:
+    """Run the network over a set of prepared images whose image statistics are known."""
     outputs = engine.run(ready, inputs.images, maps=False)
-    return Scores(inputs, outputs.logits, outputs.embedding)
+    return Scores(inputs, outputs.logits, outputs.embedding, outputs.middle, statistics)

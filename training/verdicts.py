@@ -19,7 +19,7 @@ def decisions(
 ) -> list[Decision]:
     """The verdict on every image, in order."""
     probs = calibration.probabilities(scores.logits, temperature)
-    p_in_domain = guard.p_in_domain(scores.embedding)
+    p_in_domain = guard.p_in_domain(scores.features)
     return [
         decide(
             Evidence(

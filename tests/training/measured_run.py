@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hub_model.contract import (
+    COMBINED,
+    FORMAT_VERSION,
     EnvironmentFile,
+    FeatureWidths,
     Figure,
     FindingSpec,
     GuardedConfig,
     GuardFile,
+    MemberFile,
     MetricsFile,
     ModelCardFacts,
     ModelConfig,
@@ -23,9 +27,11 @@ from hub_model.contract import (
     Thresholds,
     Verdict,
 )
-from hub_model.guard import TENSORS
 from training.recipe import Recipe, load
 
+GUARDS = ("embedding_logistic", "statistics_knn", COMBINED)
+JUDGED = ("auroc", "fpr95", "aupr", "admitted", "finding_calls")
+NEAR = ("dementia_mr", "stroke_ct")
 DOMAINS = ("test", "dementia_mr", "stroke_ct", "chest_xray", "photographs")
 FIGURES = (
     "accuracy",
@@ -74,12 +80,21 @@ def parts(*, phantom: bool = False, official: bool = False, seed: int = 0) -> Pa
             ece_after=_share(rng),
         ),
         guard=GuardFile(
-            kind="logistic",
-            layer="embedding",
-            normalise=True,
+            members=(
+                MemberFile(
+                    name="embedding_logistic",
+                    kind="logistic",
+                    layer="embedding",
+                    normalise="unit",
+                    parameters={},
+                    strangers=DOMAINS[1:],
+                ),
+            ),
+            widths=FeatureWidths(
+                embedding=512, middle=256, logits=len(recipe.labels), statistics=9
+            ),
             scale="rank",
             fitted_on=(calibration,),
-            strangers=DOMAINS[1:],
             leave_one_domain_out=(),
         ),
         environment=EnvironmentFile(
@@ -118,14 +133,18 @@ def metrics(rng: np.random.Generator, recipe: Recipe, *, official: bool = False)
             "guard": [
                 {
                     "domain": domain,
+                    "near": domain in NEAR,
                     "guard": guard,
                     "n_images": _count(rng),
-                    "auroc": _share(rng),
-                    "fpr95": _share(rng),
-                    "admitted": _share(rng),
+                    "n_groups": _count(rng),
+                    **{
+                        f"{key}{end}": _share(rng)
+                        for key in JUDGED
+                        for end in ("", "_low", "_high")
+                    },
                 }
                 for domain in DOMAINS[1:]
-                for guard in TENSORS
+                for guard in GUARDS
             ],
             "confusion": [
                 {"true": true, **{name: _count(rng) for name in labels}} for true in labels
@@ -161,7 +180,7 @@ def _config(recipe: Recipe) -> ModelConfig:
         label_names=recipe.labels,
         pretrained_cfg={"input_size": [spec.channels, spec.size, spec.size]},
         neuroguard=GuardedConfig(
-            format_version=1,
+            format_version=FORMAT_VERSION,
             finding=FindingSpec(name="tumor", none_labels=("notumor",)),
             preprocess=spec,
             facts=ModelCardFacts(

@@ -15,14 +15,15 @@ from huggingface_hub import ModelCard
 
 from hub_model.contract import PHANTOM_WARNING, MetricsFile, PolicyFile
 from hub_model.errors import BundleError, UsageError
-from hub_model.guard import TENSORS
 from hub_model.policy import Decision
-from tests.training.measured_run import DOMAINS, FIGURES, Parts, parts
+from tests.training.measured_run import DOMAINS, FIGURES, GUARDS, NEAR, Parts, parts
 from training import card
 
 REPORTS = ["confusion.svg", "verdicts.svg", "verdicts.csv"]
 CELL = r"[^|\n]+"
 PERCENT = r"\d+\.\d %"
+AREA = r"[01]\.\d{3}"
+BOUNDED = rf"{PERCENT} \(\d+\.\d to \d+\.\d\)"
 PATTERN = {
     "What it is": r"\n# [^\n]+\n\nA \w+ that sorts \w+ slices into [^\n]+\.\n",
     "Research only": r"\n\*\*Research tool\. Not for clinical use\.\*\*\n",
@@ -35,8 +36,8 @@ PATTERN = {
     r"\| \d+ \| \d+ \| [^|\n]+ \|\n)+",
     "Verdicts by domain": rf"\| test \| \d+ (\| {PERCENT} ){{8}}\|\n(\| \w+ \| \d+ "
     rf"(\| {PERCENT} ){{8}}\|\n)+",
-    "The guard on domains that it had not seen": r"(\| \w+ \| [a-z]+ \| \d+ "
-    rf"\| [01]\.\d{{3}} (\| {PERCENT} ){{2}}\|\n)+",
+    "The guard on domains that it had not seen": r"(\| \w+ \((near|far)\) \| \w+ \| \d+ "
+    rf"\| {AREA} \({AREA} to {AREA}\) \| {BOUNDED} \| {AREA} \| {BOUNDED} \| {BOUNDED} \|\n)+",
     "Confusion": r"\| true \|( \w+ \|){4}\n\|[- |]+\|\n(\| \w+ \|( \d+ \|){4}\n){4}",
     "Reports": r"!\[confusion\]\(reports/confusion\.svg\)\n!\[verdicts\]\(reports/verdicts\.svg\)"
     r"\n\n- \[verdicts\.csv\]\(reports/verdicts\.csv\)",
@@ -235,8 +236,9 @@ def test_every_domain_stands_under_verdicts_and_guard():
     for domain in DOMAINS:
         assert f"| {domain} | " in section(text, "Verdicts by domain")
     for domain in DOMAINS[1:]:
-        for guard in TENSORS:
-            assert f"| {domain} | {guard} | " in section(text, "The guard on domains.*?")
+        kin = "near" if domain in NEAR else "far"
+        for guard in GUARDS:
+            assert f"| {domain} ({kin}) | {guard} | " in section(text, "The guard on domains.*?")
 
 
 def test_a_phantom_says_so_before_anything_else():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_model.calibration import probabilities
-from hub_model.contract import GuardFile, Sample
+from hub_model.contract import FeatureWidths, GuardFile, MemberFile, Sample
 from hub_model.guard import Guard
 from training import fit_policy, recipe
 from training.fit_policy import NoThresholdError, choose
@@ -106,24 +106,32 @@ def scores(n, *, skill=6.0, seed=0):
     present = labels != RECIPE.labels.index("notumor")
     groups = np.array([f"g{i // 5}" for i in range(n)])
     inputs = Inputs(np.zeros((n, 1, 1), np.uint8), labels, present, groups, quality)
-    return Scores(inputs, logits.astype(np.float32), embedding.astype(np.float32))
+    embedding = embedding.astype(np.float32)
+    return Scores(inputs, logits.astype(np.float32), embedding, embedding, embedding)
 
 
 def guard(n_scores=99):
     """A logistic guard that finds large first values strange."""
     nothing = Sample(split="calibration", n_images=n_scores, n_groups=n_scores)
     file = GuardFile(
-        kind="logistic",
-        layer="embedding",
-        normalise=False,
+        members=(
+            MemberFile(
+                name="known",
+                kind="logistic",
+                layer="embedding",
+                normalise="none",
+                parameters={},
+                strangers=("noise",),
+            ),
+        ),
+        widths=FeatureWidths(embedding=2, middle=2, logits=4, statistics=2),
         scale="rank",
         fitted_on=(nothing, nothing),
-        strangers=("noise",),
         leave_one_domain_out=(),
     )
     normal = np.sort(np.random.default_rng(1).normal(size=n_scores))
-    tensors = {"weight": np.array([-1.0, 0]), "bias": np.array(0.0), "calibration_scores": normal}
-    return Guard(file, tensors)
+    tensors = {"weight": np.array([-1.0, 0]), "bias": np.array(0.0), "scores": normal}
+    return Guard(file, {f"known.{name}": value for name, value in tensors.items()})
 
 
 def test_every_promise_is_kept_by_the_policy_on_the_images_it_was_chosen_on():
@@ -152,11 +160,13 @@ def test_every_promise_is_kept_by_the_policy_on_the_images_it_was_chosen_on():
 def test_images_that_quality_or_guard_refuse_have_no_part_in_the_promises():
     found = scores(1500, skill=3.0)
     policy = fit_policy.fit(found, 1.0, guard(), RECIPE)
-    passed = found.inputs.valid & (guard().p_in_domain(found.embedding) >= RECIPE.guard.refusal)
+    passed = found.inputs.valid & (guard().p_in_domain(found.features) >= RECIPE.guard.refusal)
     spoilt = Scores(
         found.inputs,
         np.where(passed[:, None], found.logits, -found.logits),
         found.embedding,
+        found.middle,
+        found.statistics,
     )
     assert fit_policy.fit(spoilt, 1.0, guard(), RECIPE).thresholds == policy.thresholds
     answers = policy.promises[0].sample.n_images + policy.promises[1].sample.n_images

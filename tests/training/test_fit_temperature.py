@@ -38,7 +38,8 @@ def scored(true_temperature, *, n=600, seed=0):
     labels = (probs.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=3)
     groups = np.array([f"g{i // 3}" for i in range(n)])
     inputs = Inputs(np.zeros((n, 1, 1), np.uint8), labels, labels > 0, groups, ((),) * n)
-    return Scores(inputs, logits.astype(np.float32), np.zeros((n, 2), np.float32))
+    nothing = np.zeros((n, 2), np.float32)
+    return Scores(inputs, logits.astype(np.float32), nothing, nothing, nothing)
 
 
 @pytest.mark.parametrize("true_temperature", [0.3, 0.8, 1.0, 1.7, 6.0])

@@ -178,7 +178,10 @@ STAGES = (
         "prepare",
         "make model inputs of all images, as serving would",
         keys=(*_DIVISION, *_DATA, "preprocess", "quality"),
-        leaves=("<set>.npy", "<set>.masks.npy", "<set>.json", "set_aside_counts.json"),
+        leaves=(
+            "<set>.npy", "<set>.masks.npy", "<set>.statistics.npy", "<set>.json",
+            "set_aside_counts.json",
+        ),
         needs=("fetch", "split"),
         outside=_tables,
         packages=(_SOURCES,),

@@ -12,6 +12,7 @@ from training.recipe.tree import (
     DataSpec,
     Effective,
     GuardSpec,
+    MemberSpec,
     ModelSpec,
     PolicySpec,
     Recipe,
@@ -23,6 +24,7 @@ from training.recipe.tree import (
 __all__ = [
     "ALSO", "FINDING_ONLY", "RECIPES", "SET_ASIDE", "SPLITS", "AlsoSpec", "AuditSpec",
     "AugmentSpec", "ChecksSpec", "CoverSpec", "CrossValidationSpec", "DataSpec", "Effective",
-    "EvaluateSpec", "GuardSpec", "LeftOutSpec", "ModelSpec", "PasteSpec", "PhaseSpec",
-    "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective", "load",
+    "EvaluateSpec", "GuardSpec", "LeftOutSpec", "MemberSpec", "ModelSpec", "PasteSpec",
+    "PhaseSpec", "PolicySpec", "Recipe", "RecipeError", "StrangerSpec", "TrainSpec", "effective",
+    "load",
 ]  # fmt: skip

@@ -15,7 +15,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from hub_model.contract import FindingSpec, PreprocessSpec, QualityLimits, Share
+from hub_model.contract import (
+    FindingSpec,
+    GuardKind,
+    Layer,
+    Normalisation,
+    PreprocessSpec,
+    QualityLimits,
+    Share,
+)
+from hub_model.guard import KINDS
 from training.recipe.errors import explain
 from training.recipe.evidence_spec import AlsoSpec, LeftOutSpec
 from training.recipe.line_spec import (
@@ -43,6 +52,7 @@ class StrangerSpec(Node):
     source: str  # name in the table of sources
     folder: str | None = None  # for source "folder": path below data.root
     limit: Annotated[int, Field(ge=1)] = 1000  # images at most, spread evenly over the source
+    near: bool = False  # a brain, or what is easily taken for one
 
 
 class DataSpec(Node):
@@ -121,12 +131,41 @@ class ModelSpec(Node):
     drop_rate: Share  # dropout before the classifier
 
 
-class GuardSpec(Node):
-    """Which guard is shipped; all kinds are fitted and judged in every run."""
+class MemberSpec(Node):
+    """One member of a guard: a kind of score on what a layer gives."""
 
-    kind: Literal["logistic", "mahalanobis", "combined"]
-    normalise: bool  # embeddings to unit length first
+    kind: GuardKind
+    layer: Layer = "embedding"  # "logits" for energy and max_softmax
+    normalise: Normalisation = "none"
+
+    @property
+    def name(self) -> str:
+        """What it is called in the bundle and in every report."""
+        return f"{self.layer}_{self.kind}"
+
+
+class GuardSpec(Node):
+    """Which members are shipped; all kinds are fitted and judged in every run."""
+
+    members: Annotated[tuple[MemberSpec, ...], Field(min_length=1)]
     refusal: Share  # promised share of in-domain images refused
+    neighbours: Annotated[int, Field(ge=1)] = 10  # of knn
+    bank: Annotated[int, Field(ge=2)] = 1000  # images that knn compares with
+    principal: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of the embedding's directions, for vim
+    regularisation: Annotated[float, Field(gt=0)] = 0.1  # inverse strength C of logistic
+
+    @model_validator(mode="after")
+    def _agree(self) -> GuardSpec:
+        names = [member.name for member in self.members]
+        if len(set(names)) < len(names):
+            raise ValueError(f"members {names} repeat a kind on a layer: leave one of them out")
+        for member in self.members:
+            if member.layer not in KINDS[member.kind].layers:
+                raise ValueError(
+                    f"members has {member.kind} on layer {member.layer}: it looks at "
+                    f"{' or '.join(KINDS[member.kind].layers)}"
+                )
+        return self
 
 
 class PolicySpec(Node):

@@ -152,15 +152,17 @@ def domains(found: Found) -> Iterator[Html]:
         "Every kind of guard on domains it had not seen",
         html.table(
             "FPR95: share of the domain let in where 95 % of the test images are",
-            ("domain", "guard", "images", "AUROC", "FPR95", "admitted"),
+            ("domain", "guard", "images", "AUROC", "FPR95", "AUPR", "admitted", f"called {name}"),
             [
                 (
-                    str(row["domain"]),
+                    f"{row['domain']} ({'near' if row['near'] else 'far'})",
                     str(row["guard"]),
                     f"{number(row, 'n_images'):.0f}",
                     f"{number(row, 'auroc'):.3f}",
                     percent(number(row, "fpr95")),
+                    f"{number(row, 'aupr'):.3f}",
                     percent(number(row, "admitted")),
+                    percent(number(row, "finding_calls")),
                 )
                 for row in table(found.metrics, "guard")
             ],

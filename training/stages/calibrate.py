@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from hub_model import contract
 from hub_model.bundle import write_json
-from training import fit_temperature
+from training import fit_temperature, inputs
 from training.learning import crossval_figures
 from training.scores import score
 from training.stages import fitted, prepared
@@ -28,8 +28,9 @@ def run(job: Job) -> None:
     network = fitted.network(job)
     (job.out / SCORES).mkdir()
     for name in prepared.sets(job):
-        found = score(network, prepared.images(job, name))
-        arrays = {"logits": found.logits, "embedding": found.embedding}
+        seen = inputs.statistics(job.of("prepare"), name)
+        found = score(network, prepared.images(job, name), seen)
+        arrays = {"logits": found.logits, "embedding": found.embedding, "middle": found.middle}
         save_file(arrays, job.out / SCORES / f"{name}.safetensors")
         if name == FITTED_ON:
             write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))

@@ -40,7 +40,7 @@ def run(job: Job) -> None:
     words = DISJOINT if recipe.data.scheme == "group" else LEAKY
     test = fitted.scores(job, "test")
     metrics = evaluate.evaluate(
-        judge, words, test, guards, fitted.strangers(job), phantom=recipe.phantom
+        judge, words, test, guards, fitted.domains(job), phantom=recipe.phantom
     )
     if recipe.data.review is not None:
         aside = fitted.scores(job, SET_ASIDE)

@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 from hub_model import contract, engine
 from hub_model.contract import GuardFile, MetricsFile, PolicyFile, TemperatureFile
 from hub_model.engine import Engine
-from hub_model.guard import TENSORS, Guard
-from hub_model.network import build
+from hub_model.guard import Guard
+from hub_model.network import Network, build
 from training import inputs, network_config
+from training.fit_guard import Head
+from training.fit_guard.judge import Domain
 from training.learning import crossval
 from training.learning.crossval import OutOfFold
 from training.scores import Scores
@@ -26,9 +28,7 @@ BUNDLE = "bundle"
 
 def network(job: Job) -> Engine:
     """The trained network, ready to run."""
-    found = build(network_config.model_config(job.recipe))
-    found.backbone.load_state_dict(load_file(trained.weights(job)))
-    return engine.from_network(found, job.recipe.preprocess)
+    return engine.from_network(_trained(job), job.recipe.preprocess)
 
 
 def folds(job: Job) -> list[OutOfFold]:
@@ -36,8 +36,8 @@ def folds(job: Job) -> list[OutOfFold]:
     spec = job.recipe.crossval
     if spec is None:
         return []
-    data, trained = prepared.typed(job), job.of("train")
-    return [crossval.read(data, spec, trained / f"by_{way}", by=way) for way in spec.by]
+    data, folder = prepared.typed(job), job.of("train")
+    return [crossval.read(data, spec, folder / f"by_{way}", by=way) for way in spec.by]
 
 
 def measured_folds(job: Job) -> MetricsFile:
@@ -48,13 +48,25 @@ def measured_folds(job: Job) -> MetricsFile:
 def scores(job: Job, name: str) -> Scores:
     """What the network says of a prepared set."""
     arrays = load_arrays(job.of("calibrate") / SCORES / f"{name}.safetensors")
-    images = inputs.read(job.of("prepare"), name)
-    return Scores(images, arrays["logits"], arrays["embedding"])
+    folder = job.of("prepare")
+    images, seen = inputs.read(folder, name), inputs.statistics(folder, name)
+    return Scores(images, arrays["logits"], arrays["embedding"], arrays["middle"], seen)
 
 
 def strangers(job: Job) -> dict[str, Scores]:
     """The same of every out-of-domain source."""
     return {spec.name: scores(job, spec.name) for spec in job.recipe.data.strangers}
+
+
+def domains(job: Job) -> list[Domain]:
+    """The same, each with what the recipe says of it."""
+    return [Domain(s.name, s.near, scores(job, s.name)) for s in job.recipe.data.strangers]
+
+
+def head(job: Job) -> Head:
+    """The trained network's last layer."""
+    layer = _trained(job).backbone.get_classifier()
+    return Head(*(value.detach().float().numpy() for value in (layer.weight, layer.bias)))
 
 
 def temperature(job: Job) -> TemperatureFile:
@@ -69,9 +81,11 @@ def guard(job: Job) -> Guard:
 
 
 def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
-    """Kind of guard, then domain, to the guard that was fitted without that domain."""
-    folder, names = job.of("guard") / UNSEEN, [spec.name for spec in job.recipe.data.strangers]
-    return {kind: {name: _guard(folder / kind / name) for name in names} for kind in TENSORS}
+    """Name of a guard, then domain, to the guard that was fitted without that domain."""
+    folder = job.of("guard") / UNSEEN
+    names = [spec.name for spec in job.recipe.data.strangers]
+    arms = sorted(path.name for path in folder.iterdir())
+    return {arm: {name: _guard(folder / arm / name) for name in names} for arm in arms}
 
 
 def policy(job: Job) -> PolicyFile:
@@ -87,6 +101,12 @@ def metrics(job: Job) -> MetricsFile:
 def bundle(job: Job) -> Path:
     """The folder of the bundle."""
     return job.of("export") / BUNDLE
+
+
+def _trained(job: Job) -> Network:
+    found = build(network_config.model_config(job.recipe))
+    found.backbone.load_state_dict(load_file(trained.weights(job)))
+    return found
 
 
 def _guard(folder: Path) -> Guard:

@@ -1,4 +1,4 @@
-"""Fit the recipe's guard, and for judging it guards that never saw one domain."""
+"""Fit the recipe's guard, and for judging it guards of every kind that never saw one domain."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hub_model import contract
 from hub_model.bundle import write_json
 from hub_model.guard import Guard
 from training import fit_guard
+from training.fit_guard import Material
 from training.scores import together
 from training.stages import fitted
 from training.stages.fitted import SHIPPED, UNSEEN
@@ -18,17 +19,18 @@ from training.stages.job import Job
 
 
 def run(job: Job) -> None:
-    """Write `shipped`, and `unseen/<kind>/<domain>` of every kind and domain."""
-    guards = fit_guard.fit_all(
-        job.recipe.guard,
-        together(fitted.scores(job, "train"), fitted.scores(job, "validation")),
-        fitted.scores(job, "calibration"),
-        fitted.strangers(job),
+    """Write `shipped`, and `unseen/<name>/<domain>` of every guard and domain."""
+    material = Material(
+        known=together(fitted.scores(job, "train"), fitted.scores(job, "validation")),
+        calibration=fitted.scores(job, "calibration"),
+        strangers=fitted.strangers(job),
+        head=fitted.head(job),
     )
+    guards = fit_guard.fit_all(job.recipe.guard, material)
     _write(guards.shipped, job.out / SHIPPED)
-    for kind, by_domain in guards.unseen.items():
+    for name, by_domain in guards.unseen.items():
         for domain, guard in by_domain.items():
-            _write(guard, job.out / UNSEEN / kind / domain)
+            _write(guard, job.out / UNSEEN / name / domain)
 
 
 def _write(guard: Guard, folder: Path) -> None:

@@ -58,7 +58,7 @@ def scores(rows):
         ((),) * len(rows),
         sequences=np.array([sequence for *_, sequence in rows]),
     )
-    return Scores(inputs, logits, embedding)
+    return Scores(inputs, logits, embedding, embedding, embedding)
 
 
 SURE, UNSURE = 9.0, 0.1
