@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from hub_model import contract
 from hub_model.bundle import write_json
+from hub_model.calibration import probabilities
 from hub_model.contract import MetricsFile
 from hub_model.errors import UsageError
-from training import evaluate
+from hub_model.guard import Guard
+from training import calibration_figures, evaluate, monitor
 from training.dataset.report import BuildReport
 from training.evaluate import Judge, Row
 from training.fit_guard import Guards
@@ -17,6 +21,7 @@ from training.learning.history import Epoch
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
 from training.recipe import SET_ASIDE
+from training.scores import Scores
 from training.stages import fitted, prepared, sourced
 from training.stages.job import Job
 
@@ -44,6 +49,10 @@ def run(job: Job) -> None:
         aside = fitted.scores(job, SET_ASIDE)
         metrics.figures.update(evaluate.as_labelled(judge, words, test, aside, guards))
         metrics.tables["set_aside"] = prepared.aside_counts(job)
+    metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
+        words, fitted.scores(job, "calibration"), test
+    )
+    metrics.tables.update(_reference(judge, fitted.scores(job, "calibration"), guards.shipped))
     metrics.tables["splits"] = _split_rows(sourced.built(job))
     folded = _folded(job)
     if recipe.crossval is not None and folded is not None:
@@ -71,6 +80,16 @@ def run(job: Job) -> None:
             folded=folded,
         ),
     )
+
+
+def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row]]:
+    """What new images are compared with, see `training.monitor`."""
+    asked = scores.inputs.valid
+    probs = probabilities(scores.logits[asked], judge.temperature)
+    verdicts = [one.verdict for one in judge.decide(scores, guard)]
+    groups = len(np.unique(scores.inputs.groups))
+    p_in_domain = guard.p_in_domain(scores.embedding[asked])
+    return monitor.tables(monitor.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
 
 
 def _folded(job: Job) -> Folded | None:
