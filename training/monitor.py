@@ -1,7 +1,7 @@
 """Has what comes in shifted from what the revision was built on? No labels are needed.
 
 A batch of images is compared with the calibration images of a revision: how in-domain they look,
-how sure the network is, and which verdicts they get. Images of one patient are alike, so neither side
+how sure the network is, and which verdicts they get. Images of one patient are alike, so no side
 counts with its number of images: the reference counts with its groups, and the batch, whose groups
 nobody stated, with as many images to a group as the reference has unless told otherwise.
 """
