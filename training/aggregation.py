@@ -65,9 +65,7 @@ def rows(
         yield row
 
 
-def _said(
-    stack: Stack, labels: tuple[str, ...], finding: FindingSpec, policy: PolicyFile
-) -> str:
+def _said(stack: Stack, labels: tuple[str, ...], finding: FindingSpec, policy: PolicyFile) -> str:
     count = len(stack.probabilities)
     evidence = Evidence(
         label_names=labels,

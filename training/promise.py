@@ -96,20 +96,18 @@ def by_hoeffding_bentkus(wrong: Wrong, groups: Groups) -> PValue:
 def by_betting(wrong: Wrong, groups: Groups) -> PValue:
     """One over the best wealth of a bettor against the rate (Waudby-Smith & Ramdas 2024, sec. 4).
 
-    Each bet is the one that the groups before would have liked, in a seeded order of the groups.
+    Each bet is the one that would have grown fastest on the groups before, were every group all
+    right or all wrong, in a seeded order of the groups.
     """
     shares = losses(wrong, groups)
     shares = np.random.default_rng(0).permutation(shares)
-    seen = np.arange(2, len(shares) + 2)
+    seen = np.arange(1, len(shares) + 1)
 
     def p_value(target: float) -> float:
         if not len(shares) or not 0 < target < 1:
             return 1.0
-        mean = (target / 2 + shares.cumsum()) / seen
-        spread = (target / 4 + ((shares - mean) ** 2).cumsum()) / seen
-        before = np.append(target / 2, mean[:-1])
-        lean, spread = target - before, np.append(target / 4, spread[:-1])
-        bet = np.clip(lean / (spread + lean**2), 0, BET / (1 - target))
+        before = (target / 2 + shares.cumsum() - shares) / seen
+        bet = np.clip((1 - before / target) / (1 - target), 0, BET / (1 - target))
         return min(1.0, float(np.exp(-np.log1p(bet * (target - shares)).cumsum().max())))
 
     return p_value
