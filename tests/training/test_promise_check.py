@@ -38,8 +38,8 @@ def test_the_threshold_is_the_one_that_a_recipe_would_get():
     rng = np.random.default_rng(3)
     confidence = rng.uniform(0.5, 1, 600)
     wrong, group = rng.random(600) > confidence, np.arange(600)
-    tau = threshold(Answers(confidence, wrong, group), TESTS["betting"], 0.2, 0.9)
+    tau = threshold(Answers(confidence, wrong, group), TESTS["one"], 0.2, 0.9)
     assert tau == choose(confidence, wrong, group, 0.2, 0.9).tau
     nothing = Answers(confidence, np.ones(600, bool), group)
-    assert threshold(nothing, TESTS["betting"], 0.2, 0.9) is None
+    assert threshold(nothing, TESTS["one"], 0.2, 0.9) is None
     assert losses(wrong, group).mean() > 0.2
