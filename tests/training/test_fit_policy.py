@@ -36,7 +36,7 @@ def sloped(rng, n):
 
 
 @pytest.mark.parametrize(("draw", "factor"), [(calibrated, 1.0), (sloped, 1.5)])
-@pytest.mark.parametrize(("n", "target", "sure"), [(200, 0.2, 0.9), (500, 0.15, 0.95)])
+@pytest.mark.parametrize(("n", "target", "sure"), [(200, 0.2, 0.9), (1000, 0.15, 0.95)])
 def test_the_target_is_missed_no_more_often_than_promised(draw, factor, n, target, sure):
     """Above tau the error is factor * (1 - tau) / 2: the truth is known in closed form."""
     rng = np.random.default_rng(0)
