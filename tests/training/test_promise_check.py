@@ -9,10 +9,10 @@ from training.promise import TESTS, losses
 from training.promise_check import Answers, check, threshold
 
 
-def answers(patients=120, seed=0):
-    """Ten slices each; a tenth of the patients are wrong as a whole, with the same confidence."""
+def answers(patients=120, slices=10, seed=0):
+    """A tenth of the patients are wrong as a whole, with the same confidence."""
     rng = np.random.default_rng(seed)
-    group = np.repeat(np.arange(patients), 10)
+    group = np.repeat(np.arange(patients), slices)
     return Answers(
         rng.uniform(0.5, 1, len(group)), np.isin(group, np.arange(patients // 10)), group
     )
@@ -20,7 +20,8 @@ def answers(patients=120, seed=0):
 
 def test_images_break_what_groups_keep():
     tests = {name: TESTS[name] for name in ("image", "any", "betting")}
-    found = check(answers(), tests, 0.095, 0.9, draws=60, count=80, again=True)
+    many = answers(slices=80)
+    found = check(many, tests, 0.095, 0.9, draws=60, count=80, again=True)
     assert found["image"].broken_groups > 0.2
     for name in ("any", "betting"):
         assert found[name].broken_groups <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / 60)
