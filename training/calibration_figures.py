@@ -33,7 +33,7 @@ def rows(split: str, test: Scores, accepted: NDArray[np.bool_], temperature: flo
         groups, bins where it has any, n.
     """
     everything = np.ones(len(accepted), bool)
-    found = []
+    found: list[Row] = []
     for among, kept in (("all", everything), ("accepted", accepted)):
         if kept.any():
             part = test.rows(kept)
@@ -53,7 +53,7 @@ def arm_rows(split: str, fitted: Scores, test: Scores) -> list[Row]:
         test: typed images of other groups; they choose nothing.
     """
     logits, labels, groups = fitted.logits, fitted.labels, fitted.inputs.groups
-    found = []
+    found: list[Row] = []
     for name, arm in ARMS.items():
         held = held_out(name, logits, labels, groups)
         probs = arm(logits, labels)(test.logits)
