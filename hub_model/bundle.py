@@ -39,7 +39,7 @@ HUB_FILES = frozenset({".gitattributes"})  # what the Hub itself puts beside a b
 HUB_FOLDER = ".cache"  # the client's own notes in a folder it downloaded to
 COMPILED = "__pycache__"  # appears when a bundle's own package is imported
 SUFFIXES = {
-    contract.REPORTS: (".svg", ".csv"),
+    contract.REPORTS: (".svg", ".csv", ".json"),
     contract.PACKAGE: (".py", ".md", ".txt", ".typed"),
 }  # what a folder of the bundle may hold
 GOLDEN_TENSORS = {

@@ -326,10 +326,20 @@ class Thresholds(_Frozen):
     tau_conf: Probability  # a named class needs at least this calibrated probability
     tau_finding: Probability  # a finding without a type needs at least this probability
     tau_none: Probability  # "no finding" needs at least this probability
+    tau_none_slice: Probability  # and at least this one in every valid slice of the case
     tau_domain: Probability  # a case needs at least this p_in_domain
     min_valid_slices: Annotated[int, Field(ge=1)]
     min_agreement: Share  # of valid slices that share a finding's answer
     min_agreement_none: Share  # the same for "no finding"
+
+
+class Aggregation(_Frozen):
+    """How the slices of a case become one answer; `aggregation.pool` obeys it."""
+
+    kind: Literal["mean_probability", "mean_logit", "vote", "noisy_or", "strongest"]
+    level: Share
+    # "strongest": share of the slices that is averaged, those that show most of the finding.
+    # "noisy_or": least finding probability of a slice that counts. 1 and unused in the others.
 
 
 class QualityLimits(_Frozen):
@@ -351,6 +361,7 @@ class Promise(_Frozen):
     confidence: Share | None  # 1 - delta; None: an empirical quantile, no guarantee
     bound: Share | None  # exact upper bound at the chosen threshold
     coverage: Share | None  # of the sample, answered at the threshold
+    unit: Literal["group", "image"]  # what is taken as independent, and what the rate is a mean of
     sample: Sample
 
 
@@ -358,6 +369,7 @@ class PolicyFile(_Frozen):
     """final_policy_config.json."""
 
     thresholds: Thresholds
+    aggregation: Aggregation
     quality: QualityLimits
     promises: tuple[Promise, ...]
 

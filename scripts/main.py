@@ -16,6 +16,7 @@ from scripts import (
     bundle,
     dataset,
     line,
+    monitor,
     predict,
     publish,
     recipe,
@@ -52,6 +53,7 @@ app.add_typer(bundle.app, name="bundle")
 app.command("publish")(publish.publish)
 app.add_typer(space.app, name="space")
 app.command("predict")(predict.predict)
+app.command("monitor")(monitor.monitor)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.command("bench-train")(bench_train.bench_train)

@@ -84,7 +84,7 @@ def predict_many(
     parts.mkdir(parents=True, exist_ok=True)
     with (parts / f"{team.rank}.jsonl").open("ab+") as file:
         _claim(file)
-        for asked in _batches(mine, batch):
+        for asked in batches(mine, batch, []):
             decisions = classifier.predict_many([case for _, case in asked])
             for (name, case), decision in zip(asked, decisions, strict=True):
                 file.write(line(name, case, decision).encode())
@@ -105,14 +105,23 @@ def line(name: str, case: Case, decision: Decision) -> str:
     return json.dumps(document) + "\n"
 
 
-def _batches(cases: Iterable[str], batch: int) -> Iterator[list[tuple[str, Case]]]:
-    """Cases with `batch` slices or just over, as far as they can be read."""
+def batches(
+    cases: Iterable[str], batch: int, refused: list[str]
+) -> Iterator[list[tuple[str, Case]]]:
+    """Cases with `batch` slices or just over, as far as they can be read.
+
+    Args:
+        cases: paths.
+        batch: slices to come together; those of one case are never divided.
+        refused: gets the paths of those that cannot be read; why is reported.
+    """
     held: list[tuple[str, Case]] = []
     for name in tqdm(cases, desc="predict"):
         try:
             case = read_case([name])
         except InputRejected as error:
             report(f"refused: {name}: {error} [{error.code}]")
+            refused.append(name)
             continue
         for warning in case.warnings:
             report(f"warning: {name}: {warning}")

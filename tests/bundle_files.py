@@ -85,11 +85,13 @@ def _json_files() -> dict[str, BaseModel]:
         tau_conf=0.9,
         tau_finding=0.9,
         tau_none=0.9,
+        tau_none_slice=0.1,
         tau_domain=0.05,
         min_valid_slices=1,
         min_agreement=0.5,
         min_agreement_none=0.9,
     )
+    aggregation = contract.Aggregation(kind="strongest", level=0.5)
     quality = contract.QualityLimits(
         min_side=32, min_levels=8, min_contrast=0.02, min_foreground=0.05, max_colour=0.1
     )
@@ -127,7 +129,9 @@ def _json_files() -> dict[str, BaseModel]:
             fitted_on=(SAMPLE,),
             leave_one_domain_out=(),
         ),
-        contract.POLICY: contract.PolicyFile(thresholds=thresholds, quality=quality, promises=()),
+        contract.POLICY: contract.PolicyFile(
+            thresholds=thresholds, aggregation=aggregation, quality=quality, promises=()
+        ),
         contract.METRICS: contract.MetricsFile(phantom=True, figures={}, tables={}),
         contract.ENVIRONMENT: contract.EnvironmentFile(
             python="3.11",

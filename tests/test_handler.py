@@ -18,6 +18,7 @@ from PIL import Image
 from hub_model import GuardedClassifier, contract
 from hub_model.contract import (
     FORMAT_VERSION,
+    Aggregation,
     FeatureWidths,
     FindingSpec,
     GuardedConfig,
@@ -118,11 +119,13 @@ def folder(tmp_path_factory):
                 tau_conf=0,
                 tau_finding=0,
                 tau_none=0,
+                tau_none_slice=0,
                 tau_domain=0,
                 min_valid_slices=1,
                 min_agreement=0,
                 min_agreement_none=0,
             ),
+            aggregation=Aggregation(kind="mean_probability", level=1),
             quality=QualityLimits(
                 min_side=16, min_levels=8, min_contrast=0.02, min_foreground=0.05, max_colour=0.1
             ),

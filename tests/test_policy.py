@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_model import policy
-from hub_model.contract import PolicyFile, QualityLimits, Reason, Thresholds, Verdict
+from hub_model.contract import Aggregation, PolicyFile, QualityLimits, Reason, Thresholds, Verdict
 from hub_model.policy import Evidence, decide
 from training import recipe
 
@@ -24,6 +24,7 @@ LAX = {
     "tau_conf": 0.0,
     "tau_finding": 0.0,
     "tau_none": 0.0,
+    "tau_none_slice": 0.0,
     "tau_domain": 0.0,
     "min_valid_slices": 1,
     "min_agreement": 0.0,
@@ -33,9 +34,16 @@ GLIOMA, MENINGIOMA, FREE, PITUITARY = np.eye(4)
 QUIET = settings(deadline=None, max_examples=300)
 
 
-def rules(**thresholds):
+MEAN = Aggregation(kind="mean_probability", level=1.0)
+WAYS = ("mean_probability", "mean_logit", "vote", "noisy_or", "strongest")
+HOW = st.builds(
+    Aggregation, kind=st.sampled_from(WAYS), level=st.integers(0, 4).map(lambda n: n / 4)
+)
+
+
+def rules(how=MEAN, **thresholds):
     found = Thresholds.model_validate({**LAX, **thresholds})
-    return PolicyFile(thresholds=found, quality=QUALITY, promises=())
+    return PolicyFile(thresholds=found, aggregation=how, quality=QUALITY, promises=())
 
 
 def case(*rows, p_in_domain=0.5, reasons=()):
@@ -72,12 +80,12 @@ def evidence_of(slices):
 
 
 @QUIET
-@given(slices=CASES, limits=THRESHOLDS, name=st.sampled_from(sorted(LAX)), raised=SHARE)
-def test_raising_a_threshold_never_makes_an_answer(slices, limits, name, raised):
+@given(slices=CASES, limits=THRESHOLDS, name=st.sampled_from(sorted(LAX)), raised=SHARE, how=HOW)
+def test_raising_a_threshold_never_makes_an_answer(slices, limits, name, raised, how):
     higher = limits[name] + 1 if name == "min_valid_slices" else max(limits[name], raised)
     evidence = evidence_of(slices)
-    before = decide(evidence, rules(**limits), "r")
-    after = decide(evidence, rules(**{**limits, name: higher}), "r")
+    before = decide(evidence, rules(how, **limits), "r")
+    after = decide(evidence, rules(how, **{**limits, name: higher}), "r")
     assert STRICTNESS.get(after.verdict, 0) <= STRICTNESS.get(before.verdict, 0)
     if after.verdict.accepted:
         assert after.finding == before.finding
@@ -85,10 +93,10 @@ def test_raising_a_threshold_never_makes_an_answer(slices, limits, name, raised)
 
 
 @QUIET
-@given(slices=CASES, limits=THRESHOLDS, data=st.data())
-def test_the_order_of_the_slices_does_not_matter(slices, limits, data):
+@given(slices=CASES, limits=THRESHOLDS, how=HOW, data=st.data())
+def test_the_order_of_the_slices_does_not_matter(slices, limits, how, data):
     shuffled = data.draw(st.permutations(slices))
-    one, two = (decide(evidence_of(each), rules(**limits), "r") for each in (slices, shuffled))
+    one, two = (decide(evidence_of(each), rules(how, **limits), "r") for each in (slices, shuffled))
     said = [
         (d.verdict, d.finding, d.label, d.probabilities, d.p_in_domain, d.reasons)
         for d in (one, two)
@@ -97,9 +105,9 @@ def test_the_order_of_the_slices_does_not_matter(slices, limits, data):
 
 
 @QUIET
-@given(slices=CASES, limits=THRESHOLDS)
-def test_a_refusal_tells_no_class_and_an_answer_tells_what_it_rests_on(slices, limits):
-    decision = decide(evidence_of(slices), rules(**limits), "r")
+@given(slices=CASES, limits=THRESHOLDS, how=HOW)
+def test_a_refusal_tells_no_class_and_an_answer_tells_what_it_rests_on(slices, limits, how):
+    decision = decide(evidence_of(slices), rules(how, **limits), "r")
     told = decision.to_dict()
     if not decision.verdict.accepted:
         assert told["label"] is told["finding"] is told["probabilities"] is None
@@ -173,6 +181,28 @@ def test_none_is_said_only_where_enough_slices_deny_the_finding(limits, count):
     decision = decide(case(*[GLIOMA] * count, *[FREE] * (24 - count)), rules(**limits), "r")
     if decision.finding == "none":
         assert (24 - count) / 24 >= limits["min_agreement_none"]
+
+
+@QUIET
+@given(slices=CASES, limits=THRESHOLDS, how=HOW, tau=st.integers(10, 20).map(lambda n: n / 20))
+def test_no_way_of_pooling_calls_a_case_free_that_holds_a_slice_above_tau_finding(
+    slices, limits, how, tau
+):
+    limits = {**limits, "tau_finding": tau, "tau_none_slice": 1 - tau}
+    evidence = evidence_of(slices)
+    if decide(evidence, rules(how, **limits), "r").finding == "none":
+        assert (evidence.finding_probability(evidence.probabilities) <= tau + 1e-12).all()
+
+
+def test_a_tumor_in_few_slices_of_a_series_is_found_by_the_strongest_and_lost_in_the_mean():
+    rows = [GLIOMA] * 4 + [FREE] * 20
+    limits = {"tau_finding": 0.9, "tau_none_slice": 0.1, "min_agreement": 0.7, "tau_none": 0.5}
+    strongest = Aggregation(kind="strongest", level=0.1)
+    assert decide(case(*rows), rules(strongest, **limits), "r").label == "glioma"
+    averaged = decide(case(*rows), rules(**limits), "r")
+    assert averaged.verdict is Verdict.ABSTAIN_DISAGREEMENT
+    assert averaged.reasons == (Reason.SOME_SLICES_SHOW_A_FINDING,)
+    assert decide(case(*[FREE] * 24), rules(strongest, **limits), "r").finding == "none"
 
 
 def test_a_finding_of_unsure_type_is_told_without_its_type():

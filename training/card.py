@@ -133,10 +133,11 @@ def _promises(policy: PolicyFile, temperature: TemperatureFile) -> Iterable[str]
         yield (
             "Each threshold with a bound was chosen on images that nothing else was chosen on: "
             "from the strictest candidate on, the last one before a bound exceeded its target. The "
-            "bound is the exact binomial one at the confidence given. It counts images as "
-            "independent, which slices of one patient are not: read it beside the number of "
-            "groups. It holds for images like those it was chosen on that pass quality and guard, "
-            "each a case of its own, and for nothing else."
+            "promise is about one answered image, drawn at random, of a group (a patient, or "
+            "look-alikes) drawn at random: groups count as independent, which slices of one "
+            "patient are not, so a large patient weighs no more than a small one. It holds for "
+            "images like those it was chosen on that pass quality and guard, each a case of its "
+            "own, and for nothing else."
         )
         yield markdown(
             ("threshold", "value", "promise", "target", "bound", "confidence", "coverage",
@@ -150,6 +151,8 @@ def _promises(policy: PolicyFile, temperature: TemperatureFile) -> Iterable[str]
     yield markdown(
         ("name", "value"), [(f"`{name}`", f"{value:g}") for name, value in settings.items()]
     )
+    pooled = policy.aggregation
+    yield f"Slices of a case become one answer by `{pooled.kind}`, level {pooled.level:g}."
     yield _temperature(temperature)
 
 

@@ -30,6 +30,7 @@ from hub_model import image_statistics
 from hub_model.bundle import sha256
 from hub_model.contract import (
     FORMAT_VERSION,
+    Aggregation,
     EnvironmentFile,
     FeatureWidths,
     FindingSpec,
@@ -226,11 +227,13 @@ def _policy(older: OlderBundle) -> PolicyFile:
             tau_conf=older.tau_conf,
             tau_finding=older.tau_conf,
             tau_none=older.tau_conf,
+            tau_none_slice=0.0,  # it asked nothing of single slices
             tau_domain=older.tau_domain,
             min_valid_slices=MIN_VALID_SLICES,
             min_agreement=MIN_AGREEMENT,
             min_agreement_none=MIN_AGREEMENT,
         ),
+        aggregation=Aggregation(kind="mean_probability", level=1.0),
         quality=QUALITY,
         promises=(),
     )

@@ -6,7 +6,7 @@ Card and plots are made from these.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from hub_model.calibration import BINS, ece, nll, probabilities
 from hub_model.contract import COMBINED, Figure, FindingSpec, MetricsFile, PolicyFile, Verdict
 from hub_model.guard import Guard
 from hub_model.policy import Decision
+from training import calibration_figures, policy_figures
 from training.fit_guard import Guards
 from training.fit_guard.judge import Domain, judge
 from training.scores import Scores, together
@@ -38,6 +39,12 @@ class Judge:
         return decisions(
             scores, self.label_names, self.finding, self.temperature, guard, self.policy
         )
+
+    @property
+    def without_guard(self) -> Judge:
+        """The same with a guard that lets everything pass."""
+        lax = self.policy.thresholds.model_copy(update={"tau_domain": 0.0})
+        return replace(self, policy=self.policy.model_copy(update={"thresholds": lax}))
 
     @property
     def asserts(self) -> NDArray[np.bool_]:
@@ -72,6 +79,7 @@ def evaluate(
         "confusion": _confusion(judge_, test),
         "reliability": _reliability(judge_, test),
         "risk_coverage": _risk_coverage(judge_, test),
+        **_promised(judge_, split, test, guards, strangers),
     }
     for domain in strangers:
         found = judge_.decide(domain.scores, guards.unseen[COMBINED][domain.name])
@@ -83,6 +91,35 @@ def evaluate(
     return MetricsFile(
         phantom=phantom, figures=_figures(judge_, split, test, verdicts, guard), tables=tables
     )
+
+
+def _promised(
+    judge_: Judge, split: str, test: Scores, guards: Guards, strangers: Sequence[Domain]
+) -> dict[str, list[Row]]:
+    """Tables of calibration and policy."""
+    unseen = guards.unseen[COMBINED]
+    sets = {"test": (test, guards.shipped)}
+    sets |= {one.name: (one.scores, unseen[one.name]) for one in strangers}
+    said = {name: (scores, judge_.decide(scores, guard)) for name, (scores, guard) in sets.items()}
+    open_ = judge_.without_guard
+    swept = {
+        name: (
+            guard.p_in_domain(scores.features),
+            np.array([one.finding == judge_.finding.name for one in open_.decide(scores, guard)]),
+        )
+        for name, (scores, guard) in sets.items()
+    }
+    verdicts = said["test"][1]
+    named = np.array([one.label is not None for one in verdicts])
+    names = judge_.label_names
+    return {
+        "calibration": calibration_figures.rows(split, test, named, judge_.temperature),
+        "policy": policy_figures.summary(
+            split, judge_.policy, names, judge_.asserts, test, verdicts
+        ),
+        "policy_outputs": policy_figures.outputs(names, said),
+        "tau_sweep": policy_figures.tau_sweep(swept.pop("test"), swept),
+    }
 
 
 def as_labelled(

@@ -1,9 +1,9 @@
-"""Thresholds that keep a promise: fixed-sequence testing with exact binomial bounds.
+"""Thresholds that keep a promise: fixed-sequence testing with exact bounds over groups.
 
 Candidates are taken at fixed coverages from the strictest on, before any label is looked at; the
-walk stops at the first one whose exact upper bound exceeds the target, so no correction for many
-tests is due (Angelopoulos et al. 2021, "Learn then Test", section 4). Images are counted as
-independent, which slices of one patient are not: the number of groups stands beside every promise.
+walk stops at the first one whose upper bound exceeds the target, so no correction for many tests is
+due (Angelopoulos et al. 2021, "Learn then Test", section 4). Groups are what is independent, not
+images: see `promise` for the rate that is promised, `promise_check` for how often it is broken.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from hub_model.calibration import probabilities
 from hub_model.contract import PolicyFile, Promise, Thresholds
 from hub_model.errors import NeuroguardError
 from hub_model.guard import Guard
+from training.promise import Groups, PValue, Test, bound, by_one
 from training.recipe import Recipe
 from training.scores import Scores
-from training.statistics import sample, upper_bound
+from training.statistics import sample
 
 Mask = NDArray[np.bool_]
+SHIPPED = by_one  # of `promise.TESTS`: exact, and answers most of those that keep their word
 COVERAGES = np.arange(0.30, 1.001, 0.025)  # of the images with this answer, strictest first
 
 
@@ -35,70 +37,107 @@ class NoThresholdError(NeuroguardError):
 
 @dataclass(frozen=True)
 class Choice:
-    """A threshold, the bound it keeps, and the share answered."""
+    """A threshold, the bound it keeps, the share of images answered, and of how many groups."""
 
     tau: float
     bound: float
     coverage: float
+    groups: int
 
 
 def choose(
-    confidence: NDArray[np.float64], wrong: NDArray[np.bool_], target: float, sure: float
+    confidence: NDArray[np.float64],
+    wrong: Mask,
+    groups: Groups,
+    target: float,
+    sure: float,
+    test: Test = SHIPPED,
 ) -> Choice:
     """The lowest threshold whose error among the answered is at most `target`, `sure` of the time.
 
     Args:
         confidence: `(N,)` of the images that would get this answer.
         wrong: `(N,)` whether that answer is wrong.
+        groups: `(N,)` patient or look-alike group.
         target: error rate to keep, 0-1.
         sure: 1 - delta, 0-1.
+        test: how a rate is refuted.
 
     Raises:
         NoThresholdError: no candidate keeps the target; the message names the least target that
             would be kept. Taking that one is a choice made on these labels, and a little less sure.
     """
-    steps = [_at(coverage, confidence, wrong, sure) for coverage in COVERAGES]
-    chosen = _walk(steps, target)
+    steps = [_at(coverage, confidence, wrong, groups, test) for coverage in COVERAGES]
+    chosen = _walk(steps, target, sure)
     if chosen is None:
-        higher = np.arange(np.floor(target * 1000) + 1, 1001) / 1000
-        least = next(float(one) for one in higher if _walk(steps, float(one)) is not None)
+        least = _least(steps, target, sure)
         raise NoThresholdError(
             f"no threshold keeps an error of {target:.3g} at {sure:.3g} confidence over "
-            f"{len(confidence)} images, {least:.3g} would be kept: ask for that, give the "
-            "threshold split a larger share, or train a better network"
+            f"{len(confidence)} images of {len(np.unique(groups))} groups, {least:.3g} would be "
+            f"kept; {target:.3g} takes {_needed(target, sure, test)} groups with an answer and no "
+            "error: ask for less, give the threshold split a larger share, or train a better "
+            "network"
         )
-    return chosen.choice
+    kept = confidence >= chosen.tau
+    return Choice(
+        chosen.tau,
+        min(target, bound(chosen.p_value, sure)),
+        float(kept.mean()),
+        len(np.unique(groups[kept])),
+    )
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One candidate, and the bound that a record without any error would have there."""
+    """One candidate, its p-values, and those of a record without any error there."""
 
-    choice: Choice
-    clean: float
+    tau: float
+    p_value: PValue
+    clean: PValue
 
 
 def _at(
-    coverage: float, confidence: NDArray[np.float64], wrong: NDArray[np.bool_], sure: float
+    coverage: float, confidence: NDArray[np.float64], wrong: Mask, groups: Groups, test: Test
 ) -> _Step:
     ranked = np.sort(confidence)[::-1]
     count = max(1, round(coverage * len(ranked)))
     tau = float(ranked[count - 1]) if len(ranked) else 1.0
-    answered = confidence >= tau
-    n = int(answered.sum())
-    bound = upper_bound(int(wrong[answered].sum()), n, sure)
-    share = n / len(ranked) if len(ranked) else 0.0
-    return _Step(Choice(tau, bound, share), upper_bound(0, n, sure))
+    kept = confidence >= tau
+    clean = test(np.zeros(int(kept.sum()), bool), groups[kept])
+    return _Step(tau, test(wrong[kept], groups[kept]), clean)
 
 
-def _walk(steps: Sequence[_Step], target: float) -> _Step | None:
+def _needed(target: float, sure: float, test: Test) -> int:
+    """Fewest groups with which a record without any error keeps the target."""
+    enough, few = 1, 0
+    while test(np.zeros(enough, bool), np.arange(enough))(target) > 1 - sure:
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        kept = test(np.zeros(middle, bool), np.arange(middle))(target) <= 1 - sure
+        few, enough = (few, middle) if kept else (middle, enough)
+    return enough
+
+
+def _least(steps: Sequence[_Step], target: float, sure: float) -> float:
+    """A target that is kept while one a thousandth lower is not, by bisection."""
+    low, high = int(np.floor(target * 1000)), 1000
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _walk(steps, middle / 1000, sure) else (middle, high)
+    return high / 1000
+
+
+def _walk(steps: Sequence[_Step], target: float, sure: float) -> _Step | None:
     """The last candidate before the first that fails.
 
-    Candidates with too few images for any record to keep the target are passed over: that is known
-    before any label is looked at.
+    Candidates with too few groups for any record to keep the target are passed over: that is known
+    before any label is looked at. A rate of 1 is always kept.
     """
-    testable = dropwhile(lambda step: step.clean > target, steps)
-    kept = list(takewhile(lambda step: step.choice.bound <= target, testable))
+    if target >= 1:
+        return steps[-1]
+    testable = dropwhile(lambda step: step.clean(target) > 1 - sure, steps)
+    kept = list(takewhile(lambda step: step.p_value(target) <= 1 - sure, testable))
     return kept[-1] if kept else None
 
 
@@ -131,30 +170,40 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
     p_finding = probs[:, asserts].sum(axis=1)
     leans = p_finding >= 1 - p_finding
 
-    none = choose(1 - p_finding[~leans], present[~leans], spec.tumor_called_none, spec.confidence)
-    some = choose(p_finding[leans], ~present[leans], spec.none_called_tumor, spec.confidence)
+    groups, sure = scores.inputs.groups, spec.confidence
+
+    def choice(confidence: NDArray[np.float64], wrong: Mask, among: Mask, target: float) -> Choice:
+        return choose(confidence[among], wrong[among], groups[among], target, sure)
+
+    none = choice(1 - p_finding, present, ~leans, spec.tumor_called_none)
+    some = choice(p_finding, ~present, leans, spec.none_called_tumor)
     # The policy names a type only where it is the likeliest of all classes.
     named = leans & (p_finding >= some.tau) & asserts[probs.argmax(axis=1)]
-    likeliest = np.where(asserts, probs, -1)[named]
-    mistyped = likeliest.argmax(axis=1) != scores.labels[named]
-    kind = choose(likeliest.max(axis=1), mistyped, spec.wrong_type, spec.confidence)
+    likeliest = np.where(asserts, probs, -1)
+    mistyped = likeliest.argmax(axis=1) != scores.labels
+    kind = choice(likeliest.max(axis=1), mistyped, named, spec.wrong_type)
 
-    def promise(tau: str, text: str, target: float, choice: Choice, among: Mask) -> Promise:
+    def promise(
+        tau: str, answer: str, wrong: str, target: float, of: Choice, among: Mask
+    ) -> Promise:
         return Promise(
             threshold=tau,
-            statement=f"Of in-domain images answered {text}.",
+            statement=f"Of in-domain images answered {answer}, one of a group at random, at most "
+            f"{target:.1%} {wrong}: shown on {of.groups} groups with such an answer, whose "
+            "images are not counted as independent.",
             target=target,
-            confidence=spec.confidence,
-            bound=choice.bound,
-            coverage=choice.coverage,
-            sample=sample("threshold", scores.inputs.groups[among]),
+            confidence=sure,
+            bound=of.bound,
+            coverage=of.coverage,
+            unit="group",
+            sample=sample("threshold", groups[among]),
         )
 
     low, high, typed = spec.tumor_called_none, spec.none_called_tumor, spec.wrong_type
     promises = (
-        promise("tau_none", f"'none', at most {low:.1%} hold a {finding}", low, none, ~leans),
-        promise("tau_finding", f"'{finding}', at most {high:.1%} hold none", high, some, leans),
-        promise("tau_conf", f"with a type, at most {typed:.1%} are not of it", typed, kind, named),
+        promise("tau_none", "'none'", f"hold a {finding}", low, none, ~leans),
+        promise("tau_finding", f"'{finding}'", "hold none", high, some, leans),
+        promise("tau_conf", "with a type", "are not of it", typed, kind, named),
         Promise(
             threshold="tau_domain",
             statement=f"About {refusal:.1%} of in-domain images are refused as strange.",
@@ -162,6 +211,7 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
             confidence=None,
             bound=None,
             coverage=float(passed.mean()),
+            unit="image",
             sample=guard.file.fitted_on[1],
         ),
     )
@@ -170,11 +220,13 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
             tau_conf=kind.tau,
             tau_finding=some.tau,
             tau_none=none.tau,
+            tau_none_slice=1 - some.tau,  # a slice that would be called a finding forbids "none"
             tau_domain=refusal,
             min_valid_slices=spec.min_valid_slices,
             min_agreement=spec.min_agreement,
             min_agreement_none=spec.min_agreement_none,
         ),
+        aggregation=spec.aggregation,
         quality=recipe.quality,
         promises=promises,
     )

@@ -7,6 +7,7 @@ outlines so that no font of the viewer's machine is asked for.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from hub_model.errors import BundleError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+CALIBRATION = "calibration_metrics.json"
 
 Row = Mapping[str, str | int | float | None]
 
@@ -50,7 +53,8 @@ def write(metrics: MetricsFile, folder: Path) -> list[str]:
     """Draw every plot and table into `folder`; returns their file names.
 
     Args:
-        metrics: with the tables "confusion", "reliability", "risk_coverage", "verdicts", "guard".
+        metrics: with the tables "confusion", "reliability", "risk_coverage", "verdicts", "guard",
+            "policy", "policy_outputs", "tau_sweep", "calibration" and "calibration_arms".
         folder: is made if need be.
 
     Raises:
@@ -63,12 +67,21 @@ def write(metrics: MetricsFile, folder: Path) -> list[str]:
         "risk_coverage.svg": risk_coverage,
         "verdicts.svg": verdicts,
     }
-    tables = {"domain_guard.csv": "guard", "verdicts.csv": "verdicts"}
+    tables = {
+        "domain_guard.csv": "guard",
+        "domain_guard_tau_sweep.csv": "tau_sweep",
+        "verdicts.csv": "verdicts",
+        "policy_summary.csv": "policy",
+        "challenge_policy_outputs.csv": "policy_outputs",
+    }
     for name, draw in plots.items():
         draw(metrics, folder / name)
     for name, source in tables.items():
         _write_csv(table(metrics, source), folder / name)
-    return [*plots, *tables]
+    calibration = {name: table(metrics, name) for name in ("calibration", "calibration_arms")}
+    text = json.dumps({"phantom": metrics.phantom, **calibration}, indent=2)
+    (folder / CALIBRATION).write_text(text + "\n")
+    return [*plots, *tables, CALIBRATION]
 
 
 def table(metrics: MetricsFile, name: str) -> list[Row]:

@@ -74,6 +74,53 @@ def figure(
     )
 
 
+def resampled(groups: NDArray[np.str_], seed: int = 0) -> NDArray[np.float64]:
+    """How often each image comes in the data itself, and in every draw of whole groups.
+
+    Args:
+        groups: `(N,)` patient or look-alike group of each image, at least one.
+        seed: of the resampling.
+
+    Returns:
+        `(1 + DRAWS, N)`: a first row of ones, then how often the image's group was drawn.
+    """
+    found, inverse = np.unique(groups, return_inverse=True)
+    count = len(found)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)
+    return np.concatenate([np.ones((1, count)), drawn])[:, inverse]
+
+
+def weighted_figure(
+    split: str,
+    groups: NDArray[np.str_],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    unit: str = "share",
+    seed: int = 0,
+) -> Figure:
+    """As `figure`, for a statistic that takes all draws at once, as weights.
+
+    Args:
+        split: name of the split, for the record.
+        groups: `(N,)` patient or look-alike group of each image.
+        statistic: maps weights `(D, N)` to values `(D,)`.
+        unit: see `contract.Figure`.
+        seed: of the resampling.
+
+    Raises:
+        NeuroguardError: there is no image.
+    """
+    if not len(groups):
+        raise NeuroguardError(
+            f"no image to measure a figure on ({split}): give the split a larger share"
+        )
+    value, *draws = statistic(resampled(groups, seed)).tolist()
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Figure.model_validate(
+        {"value": value, "low": low, "high": high, "unit": unit, "sample": sample(split, groups)}
+    )
+
+
 def upper_bound(errors: int, n: int, confidence: float) -> float:
     """Exact one-sided upper bound of an error rate (Clopper & Pearson 1934).
 

@@ -9,6 +9,7 @@ import numpy as np
 from hub_model.contract import (
     COMBINED,
     FORMAT_VERSION,
+    Aggregation,
     EnvironmentFile,
     FeatureWidths,
     Figure,
@@ -163,6 +164,11 @@ def metrics(rng: np.random.Generator, recipe: Recipe, *, official: bool = False)
                 {"coverage": percent / 100, "error": 0.05 * (percent / 100) ** 3}
                 for percent in range(5, 101, 5)
             ],
+            "calibration": [{"measure": "ece", "on": "all", "value": _share(rng)}],
+            "calibration_arms": [{"arm": "vector", "measure": "nll", "value": _share(rng)}],
+            "policy": [{"threshold": "tau_none", "tau": _share(rng), "test_error": None}],
+            "policy_outputs": [{"domain": "test", "verdict": "ACCEPT", "n_images": _count(rng)}],
+            "tau_sweep": [{"tau_domain": 0.03, "domain": "test", "admitted": _share(rng)}],
             "splits": [
                 {"split": split, "label": label, "n_images": _count(rng), "n_groups": groups}
                 for split, groups in (("train", 301), ("test", 67))
@@ -197,11 +203,13 @@ def _policy(rng: np.random.Generator) -> PolicyFile:
             tau_conf=_share(rng),
             tau_finding=_share(rng),
             tau_none=_share(rng),
+            tau_none_slice=_share(rng),
             tau_domain=0.03,
             min_valid_slices=1,
             min_agreement=0.7,
             min_agreement_none=1,
         ),
+        aggregation=Aggregation(kind="strongest", level=0.25),
         quality=QualityLimits(
             min_side=64, min_levels=24, min_contrast=0.04, min_foreground=0.1, max_colour=0.05
         ),
@@ -213,6 +221,7 @@ def _policy(rng: np.random.Generator) -> PolicyFile:
                 confidence=0.95,
                 bound=_share(rng),
                 coverage=_share(rng),
+                unit="group",
                 sample=sample,
             ),
             Promise(
@@ -222,6 +231,7 @@ def _policy(rng: np.random.Generator) -> PolicyFile:
                 confidence=None,
                 bound=None,
                 coverage=_share(rng),
+                unit="group",
                 sample=sample,
             ),
         ),

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from hub_model.contract import PHANTOM_WARNING, MetricsFile, PolicyFile
+from hub_model.contract import PHANTOM_WARNING, MetricsFile
 from hub_model.errors import BundleError, UsageError
 from hub_model.policy import Decision
 from tests.training.measured_run import DOMAINS, FIGURES, GUARDS, NEAR, Parts, parts
@@ -42,7 +42,7 @@ PATTERN = {
     "Reports": r"!\[confusion\]\(reports/confusion\.svg\)\n!\[verdicts\]\(reports/verdicts\.svg\)"
     r"\n\n- \[verdicts\.csv\]\(reports/verdicts\.csv\)",
     "Images and groups": r"(\| \w+ \| \w+ \| \d+ \| \d+ \|\n)+",
-    "Promises and thresholds": rf"exact binomial .*independent.*\| `tau_none` \| \d\.\d{{3}} "
+    "Promises and thresholds": rf"groups count as independent.*\| `tau_none` \| \d\.\d{{3}} "
     rf"\| [^|]+ (\| {PERCENT} ){{4}}\| \d+ \| \d+ \| threshold \|\n.*`tau_domain`.*no guarantee.*"
     r"\| `min_valid_slices` \| \d+ \|.*softmax\(logits / \d\.\d{3}\)",
     "Data and its limits": r"licence in the header covers code and weights\..*"
@@ -78,9 +78,7 @@ def converted() -> Parts:
     return replaced(
         whole,
         metrics=MetricsFile(phantom=False, figures={}, tables={}),
-        policy=PolicyFile(
-            thresholds=whole.policy.thresholds, quality=whole.policy.quality, promises=()
-        ),
+        policy=whole.policy.model_copy(update={"promises": ()}),
         temperature=whole.temperature.model_copy(update={"nll_before": None, "nll_after": None}),
         environment=whole.environment.model_copy(
             update={"recipe": {card.CONVERTED_FROM: {"best_model.pth": "ef" * 32}}, "sources": {}}

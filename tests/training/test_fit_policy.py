@@ -13,14 +13,14 @@ from hub_model.calibration import probabilities
 from hub_model.contract import FeatureWidths, GuardFile, MemberFile, Sample
 from hub_model.guard import Guard
 from training import fit_policy, recipe
-from training.fit_policy import NoThresholdError, choose
+from training.fit_policy import SHIPPED, NoThresholdError, choose
 from training.inputs import Inputs
+from training.promise import bound, losses
 from training.scores import Scores
-from training.statistics import upper_bound
 from training.verdicts import decisions
 
 RECIPE = recipe.load("phantom")
-DRAWS = 500
+DRAWS = 120
 
 
 def calibrated(rng, n):
@@ -43,7 +43,7 @@ def test_the_target_is_missed_no_more_often_than_promised(draw, factor, n, targe
     missed = answered = 0
     for _ in range(DRAWS):
         try:
-            choice = choose(*draw(rng, n), target, sure)
+            choice = choose(*draw(rng, n), np.arange(n), target, sure)
         except NoThresholdError:
             continue
         answered += 1
@@ -53,25 +53,38 @@ def test_the_target_is_missed_no_more_often_than_promised(draw, factor, n, targe
     assert answered > 0.5 * DRAWS
 
 
-ROWS = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=120)
+def test_slices_of_one_patient_do_not_make_a_promise_surer():
+    """What 40 patients cannot promise they cannot promise with 50 slices each either."""
+    rng = np.random.default_rng(0)
+    confidence, groups = rng.uniform(0.5, 1, 2000), np.repeat(np.arange(40), 50)
+    with pytest.raises(NoThresholdError, match=r"over 2000 images of 40 groups.*takes 59 groups"):
+        choose(confidence, np.zeros(2000, bool), groups, 0.05, 0.95)
+    assert choose(confidence, np.zeros(2000, bool), np.arange(2000), 0.05, 0.95).coverage == 1
 
 
-@settings(deadline=None)
+ROWS = st.lists(
+    st.tuples(st.integers(0, 20), st.booleans(), st.integers(0, 30)), min_size=1, max_size=80
+)
+
+
+@settings(deadline=None, max_examples=25)
 @given(rows=ROWS, target=st.floats(0.01, 0.9), sure=st.floats(0.55, 0.99))
 def test_a_choice_is_its_own_witness(rows, target, sure):
     confidence = np.array([row[0] for row in rows]) / 20
-    wrong = np.array([row[1] for row in rows])
+    wrong, groups = np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
     try:
-        choice = choose(confidence, wrong, target, sure)
+        choice = choose(confidence, wrong, groups, target, sure)
     except NoThresholdError as refusal:
         kept = float(re.search(r"([\d.e-]+) would be kept", str(refusal))[1])
         assert kept > target
-        assert choose(confidence, wrong, kept, sure).bound <= kept
+        assert choose(confidence, wrong, groups, kept, sure).bound <= kept
     else:
         answered = confidence >= choice.tau
-        found = upper_bound(int(wrong[answered].sum()), int(answered.sum()), sure)
-        assert choice.bound == found <= target
+        p_value = SHIPPED(wrong[answered], groups[answered])
+        assert p_value(target) <= 1 - sure
+        assert choice.bound == pytest.approx(min(target, bound(p_value, sure)))
         assert choice.coverage == pytest.approx(answered.mean())
+        assert choice.groups == len(set(groups[answered]))
 
 
 def test_the_walk_stops_at_the_first_failure_even_if_a_later_one_would_pass():
@@ -79,21 +92,22 @@ def test_the_walk_stops_at_the_first_failure_even_if_a_later_one_would_pass():
     confidence = np.linspace(1, 0.5, 300)
     wrong = np.arange(300) < 20
     with pytest.raises(NoThresholdError):
-        choose(confidence, wrong, 0.12, 0.9)
-    assert upper_bound(20, 300, 0.9) < 0.12
+        choose(confidence, wrong, np.arange(300), 0.13, 0.9)
+    assert SHIPPED(wrong, np.arange(300))(0.13) <= 0.1
 
 
 def test_without_an_error_everything_is_answered():
-    choice = choose(np.linspace(0.6, 0.9, 100), np.zeros(100, bool), 0.05, 0.95)
-    assert (choice.tau, choice.coverage) == (0.6, 1.0)
-    assert choice.bound == pytest.approx(1 - 0.05 ** (1 / 100))
+    choice = choose(np.linspace(0.6, 0.9, 100), np.zeros(100, bool), np.arange(100), 0.05, 0.95)
+    assert (choice.tau, choice.coverage, choice.groups) == (0.6, 1.0, 100)
+    assert 1 - 0.05 ** (1 / 100) <= choice.bound <= 0.05
 
 
-def test_too_few_images_for_any_promise_are_said_to_be_so():
-    with pytest.raises(NoThresholdError, match=r"over 10 images, 0.259 would be kept"):
-        choose(np.linspace(0.6, 0.9, 10), np.zeros(10, bool), 0.05, 0.95)
-    with pytest.raises(NoThresholdError, match="over 0 images, 1 would be kept"):
-        choose(np.zeros(0), np.zeros(0, bool), 0.05, 0.95)
+def test_too_few_groups_for_any_promise_are_said_to_be_so():
+    nothing = np.zeros(0, np.int64)
+    with pytest.raises(NoThresholdError, match=r"over 10 images of 10 groups, 0\.\d+ would be"):
+        choose(np.linspace(0.6, 0.9, 10), np.zeros(10, bool), np.arange(10), 0.05, 0.95)
+    with pytest.raises(NoThresholdError, match="over 0 images of 0 groups, 1 would be kept"):
+        choose(np.zeros(0), np.zeros(0, bool), nothing, 0.05, 0.95)
 
 
 def scores(n, *, skill=6.0, seed=0):
@@ -139,22 +153,29 @@ def test_every_promise_is_kept_by_the_policy_on_the_images_it_was_chosen_on():
     policy = fit_policy.fit(found, 1.0, guard(), RECIPE)
     said = decisions(found, RECIPE.labels, RECIPE.finding, 1.0, guard(), policy)
     names = np.array(RECIPE.labels)[found.labels]
-    none = [true for one, true in zip(said, names, strict=True) if one.finding == "none"]
-    some = [true for one, true in zip(said, names, strict=True) if one.finding == "tumor"]
-    typed = [(one.label, true) for one, true in zip(said, names, strict=True) if one.label]
-    typed = [pair for pair in typed if pair[0] != "notumor"]
-    errors = {
-        "tau_none": [true != "notumor" for true in none],
-        "tau_finding": [true == "notumor" for true in some],
-        "tau_conf": [label != true for label, true in typed],
+    label = np.array([one.label or "" for one in said])
+    none, some = (np.array([one.finding == name for one in said]) for name in ("none", "tumor"))
+    typed = some & (label != "")
+    answers = {
+        "tau_none": (none, names != "notumor"),
+        "tau_finding": (some, names == "notumor"),
+        "tau_conf": (typed, label != names),
     }
     for promise in policy.promises[:3]:
-        wrong = errors[promise.threshold]
-        sure = RECIPE.policy.confidence
-        assert promise.bound == pytest.approx(upper_bound(sum(wrong), len(wrong), sure))
-        assert promise.bound <= promise.target
-        assert promise.coverage == pytest.approx(len(wrong) / promise.sample.n_images)
-    assert {promise.threshold for promise in policy.promises} == {*errors, "tau_domain"}
+        among, wrong = answers[promise.threshold]
+        groups = found.inputs.groups[among]
+        p_value = SHIPPED(wrong[among], groups)
+        assert p_value(promise.target) <= 1 - RECIPE.policy.confidence
+        assert losses(wrong[among], groups).mean() <= promise.bound <= promise.target
+        assert promise.coverage == pytest.approx(among.sum() / promise.sample.n_images)
+        assert promise.unit == "group"
+        assert f"shown on {len(set(groups))} groups" in promise.statement
+    assert {promise.threshold for promise in policy.promises} == {*answers, "tau_domain"}
+
+
+def test_a_slice_that_would_be_called_a_finding_forbids_none():
+    limits = fit_policy.fit(scores(1500, skill=3.0), 1.0, guard(), RECIPE).thresholds
+    assert limits.tau_none_slice == 1 - limits.tau_finding
 
 
 def test_images_that_quality_or_guard_refuse_have_no_part_in_the_promises():

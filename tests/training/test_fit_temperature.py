@@ -10,6 +10,8 @@ from sklearn.frozen import FrozenEstimator
 
 from hub_model.calibration import nll, probabilities
 from training import fit_temperature
+from training.calibration_arms import warmth
+from training.calibration_choice import held_out
 from training.inputs import Inputs
 from training.scores import Scores
 
@@ -48,9 +50,18 @@ def test_the_temperature_is_scikit_learn_s(true_temperature):
     theirs = CalibratedClassifierCV(FrozenEstimator(Same()), method="temperature")
     theirs.fit(found.logits.astype(np.float64), found.labels)
     beta = float(theirs.calibrated_classifiers_[0].calibrators[0].beta_)
-    assert fit_temperature.fit(found, "calibration").temperature == pytest.approx(
-        1 / beta, rel=1e-3
-    )
+    assert warmth(found.logits, found.labels) == pytest.approx(1 / beta, rel=1e-3)
+
+
+def test_a_temperature_that_makes_other_groups_worse_is_refused():
+    """Six groups of three images, calibrated as they are: a temperature is chance."""
+    refused = [scored(1.0, n=18, seed=seed) for seed in range(12)]
+    kept = [fit_temperature.fit(one, "calibration").temperature != 1 for one in refused]
+    better = [
+        held_out("temperature", one.logits, one.labels, one.inputs.groups).kept for one in refused
+    ]
+    assert kept == better
+    assert not all(kept)
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])

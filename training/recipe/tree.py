@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from hub_model.contract import (
+    Aggregation,
     FindingSpec,
     GuardKind,
     Layer,
@@ -172,9 +173,11 @@ class PolicySpec(Node):
     """What the thresholds must keep, at the given confidence."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]  # 1 - delta of each exact bound
-    tumor_called_none: Share  # at most, of the images answered "none"
-    none_called_tumor: Share  # at most, of the images answered with the finding
-    wrong_type: Share  # at most, of the images answered with a type
+    # Each rate is a mean over the groups that get such an answer, see `training.promise`.
+    tumor_called_none: Share  # at most, of what is answered "none"
+    none_called_tumor: Share  # at most, of what is answered with the finding
+    wrong_type: Share  # at most, of what is answered with a type
+    aggregation: Aggregation  # of the slices of a case
     min_valid_slices: Annotated[int, Field(ge=1)]
     min_agreement: Share
     min_agreement_none: Share

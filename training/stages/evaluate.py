@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from hub_model import contract
 from hub_model.bundle import write_json
+from hub_model.calibration import probabilities
 from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
-from training import evaluate
+from hub_model.guard import Guard
+from training import calibration_figures, evaluate, monitor
 from training.dataset.report import BuildReport
 from training.evaluate import Judge, Row
 from training.evidence import left_out, measures
@@ -19,6 +23,7 @@ from training.learning.history import Epoch
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
 from training.recipe import SET_ASIDE
+from training.scores import Scores
 from training.stages import fitted, prepared, sourced, trained
 from training.stages.job import Job
 
@@ -50,6 +55,10 @@ def run(job: Job) -> None:
     for name, source in recipe.data.left_out_sets.items():
         found = left_out.figures(judge, source, fitted.scores(job, name), guards.shipped)
         _add(metrics, found[0], {"left_out": found[1]})
+    metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
+        words, fitted.scores(job, "calibration"), test
+    )
+    metrics.tables.update(_reference(judge, fitted.scores(job, "calibration"), guards.shipped))
     metrics.tables["splits"] = _split_rows(sourced.built(job))
     if recipe.crossval is not None:
         measured = fitted.measured_folds(job)
@@ -83,6 +92,16 @@ def _evidence(
     subject = Subject(fitted.network(job), judge.label_names, judge.finding, judge.temperature)
     figures, rows = measures.measure(subject, test, words)
     return figures, {"made_alike": rows}
+
+
+def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row]]:
+    """What new images are compared with, see `training.monitor`."""
+    asked = scores.inputs.valid
+    probs = probabilities(scores.logits[asked], judge.temperature)
+    verdicts = [one.verdict for one in judge.decide(scores, guard)]
+    groups = len(np.unique(scores.inputs.groups))
+    p_in_domain = guard.p_in_domain(scores.features)[asked]
+    return monitor.tables(monitor.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
 
 
 def _add(metrics: MetricsFile, figures: dict[str, Figure], tables: dict[str, list[Row]]) -> None:

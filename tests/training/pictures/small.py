@@ -30,6 +30,7 @@ LIMITS = Thresholds(
     tau_conf=0.5,
     tau_finding=0.5,
     tau_none=0.5,
+    tau_none_slice=0.0,
     tau_domain=0.1,
     min_valid_slices=1,
     min_agreement=0.7,
