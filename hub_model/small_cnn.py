@@ -63,9 +63,12 @@ class SmallCnn(nn.Module):
 
     def forward_intermediates(self, x: Tensor, indices: list[int]) -> tuple[Tensor, list[Tensor]]:
         """The feature map, and what the stages of those numbers give, as timm's networks do."""
-        first = self.features[:4](x)
-        second = self.features[4:](first)
-        return second, [(first, second)[index] for index in indices]
+        stages = []
+        for number, layer in enumerate(self.features):  # a slice of them could not be traced
+            x = layer(x)
+            if any(name == f"features.{number}" for _, name in STAGES):
+                stages.append(x)
+        return x, [stages[index] for index in indices]
 
     def forward_head(self, x: Tensor, *, pre_logits: bool = False) -> Tensor:
         """`(N, num_classes)`, or the embedding `(N, 64)`, of a feature map."""

@@ -19,6 +19,7 @@ from hub_model.calibration import probabilities
 from hub_model.contract import PolicyFile, Promise, Thresholds
 from hub_model.errors import NeuroguardError
 from hub_model.guard import Guard
+from training.inputs import UNKNOWN, Inputs
 from training.promise import Groups, PValue, Test, bound, by_one
 from training.recipe import Recipe
 from training.scores import Scores
@@ -141,7 +142,41 @@ def _walk(steps: Sequence[_Step], target: float, sure: float) -> _Step | None:
     return kept[-1] if kept else None
 
 
-def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> PolicyFile:
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What networks say of images that had no part in training them.
+
+    Args:
+        split: what the images are, as a sample names them.
+        inputs: `N` images; of some the type may be unknown, of none the finding.
+        logits: `(N, K)` uncalibrated.
+        by: whose answers they are, in words that end a sentence.
+    """
+
+    split: str
+    inputs: Inputs
+    logits: NDArray[np.float32]
+    by: str
+
+
+def out_of_fold(inputs: Inputs, logits: NDArray[np.float32]) -> Asked:
+    """Images that each were scored by the network of a fold that had not met their group.
+
+    Those that quality refuses are left out. No guard is asked, as the folds have none: what it
+    refuses beyond them is not counted on.
+    """
+    asked = inputs.valid
+    by = "each judged by a network of the same recipe that had not met it"
+    return Asked("folds", inputs.rows(asked), logits[asked], by)
+
+
+def fit(
+    scores: Scores,
+    temperature: float,
+    guard: Guard,
+    recipe: Recipe,
+    folds: Asked | None = None,
+) -> PolicyFile:
     """Every threshold of the bundle, chosen on images that nothing else was chosen on.
 
     The promises hold for images that pass quality and guard, so only those are looked at.
@@ -151,6 +186,7 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
         temperature: of the calibrated probabilities.
         guard: the one that is shipped.
         recipe: says what to keep.
+        folds: what the promises are shown on; None: the threshold split.
 
     Raises:
         NoThresholdError: a promise cannot be kept, or the guard can refuse nothing.
@@ -163,14 +199,14 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
             "larger share"
         )
     passed = scores.inputs.valid & (guard.p_in_domain(scores.features) >= refusal)
-    scores = scores.rows(passed)
-    probs = probabilities(scores.logits, temperature)
+    asked = folds or _of_split(scores.rows(passed))
+    probs = probabilities(asked.logits, temperature)
     asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
-    present = asserts[scores.labels]
+    labels, present = asked.inputs.labels, asked.inputs.present
     p_finding = probs[:, asserts].sum(axis=1)
     leans = p_finding >= 1 - p_finding
 
-    groups, sure = scores.inputs.groups, spec.confidence
+    groups, sure = asked.inputs.groups, spec.confidence
 
     def choice(confidence: NDArray[np.float64], wrong: Mask, among: Mask, target: float) -> Choice:
         return choose(confidence[among], wrong[among], groups[among], target, sure)
@@ -178,9 +214,9 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
     none = choice(1 - p_finding, present, ~leans, spec.tumor_called_none)
     some = choice(p_finding, ~present, leans, spec.none_called_tumor)
     # The policy names a type only where it is the likeliest of all classes.
-    named = leans & (p_finding >= some.tau) & asserts[probs.argmax(axis=1)]
+    named = leans & (p_finding >= some.tau) & asserts[probs.argmax(axis=1)] & (labels != UNKNOWN)
     likeliest = np.where(asserts, probs, -1)
-    mistyped = likeliest.argmax(axis=1) != scores.labels
+    mistyped = likeliest.argmax(axis=1) != labels
     kind = choice(likeliest.max(axis=1), mistyped, named, spec.wrong_type)
 
     def promise(
@@ -190,13 +226,13 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
             threshold=tau,
             statement=f"Of in-domain images answered {answer}, one of a group at random, at most "
             f"{target:.1%} {wrong}: shown on {of.groups} groups with such an answer, whose "
-            "images are not counted as independent.",
+            f"images are not counted as independent, {asked.by}.",
             target=target,
             confidence=sure,
             bound=of.bound,
             coverage=of.coverage,
             unit="group",
-            sample=sample("threshold", groups[among]),
+            sample=sample(asked.split, groups[among]),
         )
 
     low, high, typed = spec.tumor_called_none, spec.none_called_tumor, spec.wrong_type
@@ -230,3 +266,7 @@ def fit(scores: Scores, temperature: float, guard: Guard, recipe: Recipe) -> Pol
         quality=recipe.quality,
         promises=promises,
     )
+
+
+def _of_split(scores: Scores) -> Asked:
+    return Asked("threshold", scores.inputs, scores.logits, "judged by this network")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -26,7 +26,7 @@ from hub_model.errors import UsageError
 from hub_model.network import build
 from training import processes
 from training.dataset import splits
-from training.inputs import UNKNOWN, Inputs
+from training.inputs import Inputs
 from training.learning import digests, loop
 from training.learning.history import Epoch
 from training.recipe import CrossValidationSpec, Recipe
@@ -52,20 +52,22 @@ class OutOfFold:
     logits: NDArray[np.float32]
     histories: tuple[tuple[Epoch, ...], ...]
 
+    def rows(self, wanted: NDArray[np.bool_]) -> OutOfFold:
+        """The same for some of the images."""
+        return replace(self, folds=self.folds[wanted], logits=self.logits[wanted])
+
 
 def divide(data: Inputs, spec: CrossValidationSpec, by: By) -> NDArray[np.int64]:
     """`(N,)` number of each image's fold, classes as even as can be.
 
     Args:
-        data: typed images.
+        data: images; those whose type is not known are divided as a class of their own.
         spec: how many folds, and their seed.
         by: "group" keeps groups together; "image" does not, as a random split does not.
 
     Raises:
-        UsageError: an image has no type, or there are too few groups or images of a class.
+        UsageError: there are too few groups or images of a class.
     """
-    if missing := int((data.labels == UNKNOWN).sum()):
-        raise UsageError(f"{missing} images have no class: cross-validate those alone that have")
     groups = data.groups.tolist() if by == "group" else [str(row) for row in range(len(data))]
     strata = [str(label) for label in data.labels]
     return np.array(splits.folds(groups, strata, spec.folds, spec.seed), np.int64)
@@ -86,7 +88,7 @@ def run(
         recipe: how to train.
         spec: how to divide.
         config: the network to build.
-        data: typed images.
+        data: images.
         folder: gets a folder a fold, with weights, history and scores; made if need be.
         by: see `divide`.
 
@@ -104,8 +106,7 @@ def run(
     for number in range(spec.folds):
         target = folder / f"fold-{number}"
         if not others.once(partial(_is_whole, target, belongs)):
-            choosing = (number + 1) % spec.folds
-            _train(recipe, config, data, folds, number, choosing, target, belongs)
+            _train(recipe, config, data, folds, number, target, belongs)
     return others.once(lambda: read(data, spec, folder, by=by))
 
 
@@ -168,17 +169,20 @@ def _train(
     data: Inputs,
     folds: NDArray[np.int64],
     number: int,
-    choosing: int,
     target: Path,
     belongs: dict[str, str],
 ) -> None:
-    """One fold: another chooses the epoch, the rest is learnt from."""
+    """One fold: the next one chooses the epoch, and the rest is learnt from.
+
+    Where nothing is chosen all others are learnt from, and the fold itself is only watched.
+    """
     tested = np.flatnonzero(folds == number)
+    watched = (number + 1) % int(folds.max() + 1) if recipe.train.chooses else number
     trained = loop.train(
         recipe,
         config,
-        data.rows((folds != number) & (folds != choosing)),
-        data.rows(folds == choosing),
+        data.rows((folds != number) & (folds != watched)),
+        data.rows(folds == watched),
         checkpoints=target / "checkpoints",
         metrics=target / "metrics.jsonl",
     )

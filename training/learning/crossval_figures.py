@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from hub_model.calibration import ece, nll, probabilities
 from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
-from training.inputs import Inputs
+from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import By, OutOfFold
 from training.pictures.model import MIN_GROUPS
 from training.recipe import CrossValidationSpec, Recipe
@@ -35,12 +35,14 @@ def measure(
     Args:
         recipe: names the classes and the finding.
         spec: how the images were divided.
-        data: the images that were divided.
+        data: the images that were divided; only those with a class are measured.
         found: one or both ways of dividing them.
 
     Raises:
         UsageError: too few groups show the finding, or do not, for intervals to be drawn.
     """
+    typed = data.labels != UNKNOWN
+    data, found = data.rows(typed), [one.rows(typed) for one in found]
     _refuse_few(recipe, data)
     figures: dict[str, Figure] = {}
     table: list[dict[str, str | int | float | None]] = []

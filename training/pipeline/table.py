@@ -190,7 +190,10 @@ STAGES = (
     Stage(
         "train",
         "train the network, and those of the folds",
-        keys=(*_NETWORK, "model", "train", "crossval", "seed", "data.finding_only", "data.also"),
+        keys=(
+            *_NETWORK, "model", "train", "crossval", "policy.chosen_on", "seed",
+            "data.finding_only", "data.also",
+        ),
         leaves=("weights.safetensors", "history.json", "metrics.jsonl", "by_group", "by_image"),
         needs=("prepare",),
         outside=_weights,
@@ -203,6 +206,7 @@ STAGES = (
         "score every image, fit the temperature, and measure the folds",
         keys=(
             *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
+            "policy.chosen_on",
         ),
         leaves=("scores", "temperature_scaling.json", "crossval.json"),
         needs=("prepare", "train"),
@@ -217,16 +221,16 @@ STAGES = (
     Stage(
         "policy",
         "choose thresholds that keep the promises",
-        keys=("policy", "guard.refusal", "quality", "labels", "finding"),
+        keys=("policy", "guard.refusal", "quality", "labels", "finding", "crossval", *_BESIDE),
         leaves=("final_policy_config.json",),
-        needs=("prepare", "calibrate", "guard"),
+        needs=("prepare", "train", "calibrate", "guard"),
     ),
     Stage(
         "evaluate",
         "measure once what nothing was fitted on, and draw it",
         keys=(
-            *_NETWORK, "phantom", "data.scheme", "data.strangers", "data.left_out", "data.review",
-            "crossval", "evaluate", "seed",
+            *_NETWORK, "phantom", "data.scheme", "data.strangers", "data.review", *_BESIDE,
+            "crossval", "policy.chosen_on", "evaluate", "seed",
         ),
         leaves=("metrics.json", "curves.json", "gallery", "examples"),
         needs=("split", "prepare", "train", "calibrate", "guard", "policy"),

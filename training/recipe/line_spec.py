@@ -29,9 +29,11 @@ class ChecksSpec(Node):
 
 
 class CrossValidationSpec(Node):
-    """Folds over all typed images: each is tested on once, by a network that never met its groups.
+    """Folds over all images learnt from or tested on, each judged by a network that never met it.
 
-    The fold after the tested one chooses the epoch, the others are learnt from.
+    What it never met are the images' groups. The fold after the judged one chooses the epoch, where
+    one is chosen; the others are learnt from. Where thresholds are chosen on the folds (see
+    `policy.chosen_on`), the test split is in none of them.
     """
 
     folds: Annotated[int, Field(ge=3)] = 5

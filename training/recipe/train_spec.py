@@ -179,6 +179,15 @@ class TrainSpec(Node):
         return self
 
     @property
+    def chooses(self) -> bool:
+        """Whether the validation images have a say in the training."""
+        return (
+            self.keep == "best"
+            or self.early_stopping is not None
+            or isinstance(self.schedule, PlateauSpec)
+        )
+
+    @property
     def phases(self) -> tuple[tuple[str, PhaseSpec], ...]:
         """Name and content of the phases in their order."""
         return (("head", self.head), ("finetune", self.finetune))

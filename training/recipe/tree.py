@@ -177,6 +177,10 @@ class PolicySpec(Node):
     tumor_called_none: Share  # at most, of what is answered "none"
     none_called_tumor: Share  # at most, of what is answered with the finding
     wrong_type: Share  # at most, of what is answered with a type
+    # What shows that they are kept: images of the threshold split, or all that are not in the test
+    # split, each by the network of the fold that had not met it. Folds are many times as many
+    # groups, and take it that the shipped network is no worse than those that learnt from less.
+    chosen_on: Literal["threshold", "folds"] = "threshold"
     aggregation: Aggregation  # of the slices of a case
     min_valid_slices: Annotated[int, Field(ge=1)]
     min_agreement: Share
@@ -216,6 +220,12 @@ class Recipe(Node):
             raise ValueError(
                 f"finding.none_labels {list(self.finding.none_labels)} must be some of labels "
                 f"{list(self.labels)}"
+            )
+        by = () if self.crossval is None else self.crossval.by
+        if self.policy.chosen_on == "folds" and "group" not in by:
+            raise ValueError(
+                "policy.chosen_on is 'folds', and crossval makes none by group: set crossval.by to "
+                "[group], or choose on 'threshold'"
             )
         if self.phantom != (self.data.source == "phantom"):
             raise ValueError(f"phantom is {self.phantom}, data.source is {self.data.source!r}")

@@ -36,7 +36,7 @@ def run(job: Job) -> None:
             write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))
     recipe, folds = job.recipe, fitted.folds(job)
     if recipe.crossval is not None:
-        data = prepared.typed(job)
+        data = prepared.folded(job)
         measured = crossval_figures.measure(recipe, recipe.crossval, data, folds)
         write_json(job.out / FOLDS, measured)
         for name, figure in measured.figures.items():

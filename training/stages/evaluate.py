@@ -18,7 +18,7 @@ from training.evaluate import Judge, Row
 from training.evidence import left_out, measures
 from training.evidence.measures import Subject
 from training.fit_guard import Guards
-from training.inputs import Inputs
+from training.inputs import UNKNOWN, Inputs
 from training.learning.history import Epoch
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
@@ -114,8 +114,10 @@ def _folded(job: Job) -> Folded | None:
     """The cross-validation, where the recipe asks for one."""
     if job.recipe.crossval is None:
         return None
-    data = prepared.typed(job)
-    return Folded(data.labels, data.groups, tuple(fitted.folds(job)))
+    data = prepared.folded(job)
+    typed = data.labels != UNKNOWN
+    ways = tuple(one.rows(typed) for one in fitted.folds(job))
+    return Folded(data.labels[typed], data.groups[typed], ways)
 
 
 def _beside(found: MetricsFile, run: Path) -> MetricsFile:

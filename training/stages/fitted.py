@@ -36,7 +36,7 @@ def folds(job: Job) -> list[OutOfFold]:
     spec = job.recipe.crossval
     if spec is None:
         return []
-    data, folder = prepared.typed(job), job.of("train")
+    data, folder = prepared.folded(job), job.of("train")
     return [crossval.read(data, spec, folder / f"by_{way}", by=way) for way in spec.by]
 
 

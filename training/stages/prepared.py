@@ -39,15 +39,24 @@ def images(job: Job, *names: str) -> Inputs:
 
 def learnt(job: Job) -> Inputs:
     """What the network learns from."""
-    beside = [FINDING_ONLY] if job.recipe.data.finding_only else []
-    if learns_also(job.recipe):
-        beside.append(ALSO)
-    return images(job, "train", *beside)
+    return images(job, "train", *_beside(job.recipe))
 
 
-def typed(job: Job) -> Inputs:
-    """All images with a class, split by split: what folds divide."""
-    return images(job, *SPLITS)
+def folded(job: Job) -> Inputs:
+    """What folds divide: all splits, and what is learnt from beside them.
+
+    Without the test split where thresholds are chosen on the folds: the network of a fold must not
+    have learnt from what the thresholds are measured on, either.
+    """
+    untested = job.recipe.policy.chosen_on == "folds"
+    splits = [name for name in SPLITS if not (untested and name == "test")]
+    return images(job, *splits, *_beside(job.recipe))
+
+
+def _beside(recipe: Recipe) -> list[str]:
+    """The sets that are in no split and learnt from."""
+    beside = [FINDING_ONLY] if recipe.data.finding_only else []
+    return [*beside, ALSO] if learns_also(recipe) else beside
 
 
 def aside_counts(job: Job) -> list[dict[str, Any]]:

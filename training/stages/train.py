@@ -42,7 +42,7 @@ def run(job: Job) -> None:
     if here().main:
         shutil.rmtree(job.out / CHECKPOINTS, ignore_errors=True)
     if recipe.crossval is not None:
-        data = prepared.typed(job)
+        data = prepared.folded(job)
         for way in recipe.crossval.by:
             crossval.run(recipe, recipe.crossval, config, data, by(job.out, way), by=way)
 

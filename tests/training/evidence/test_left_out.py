@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hub_model.contract import GuardFile, PolicyFile, Sample, Thresholds
+from hub_model.contract import FeatureWidths, GuardFile, MemberFile, PolicyFile, Sample, Thresholds
 from hub_model.guard import Guard
 from tests.training.evidence.drawn import LABELS, RECIPE
 from training.evaluate import Judge
@@ -14,34 +14,36 @@ from training.inputs import UNKNOWN, Inputs
 from training.scores import Scores
 
 TAUS = Thresholds(
-    tau_conf=0.9, tau_finding=0.8, tau_none=0.8, tau_domain=0.05, min_valid_slices=1,
-    min_agreement=0.7, min_agreement_none=1.0,
+    tau_conf=0.9, tau_finding=0.8, tau_none=0.8, tau_none_slice=0.2, tau_domain=0.05,
+    min_valid_slices=1, min_agreement=0.7, min_agreement_none=1.0,
 )  # fmt: skip
 JUDGE = Judge(
     RECIPE.labels, RECIPE.finding, 1.0,
-    PolicyFile(thresholds=TAUS, quality=RECIPE.quality, promises=()),
+    PolicyFile(
+        thresholds=TAUS, aggregation=RECIPE.policy.aggregation, quality=RECIPE.quality, promises=()
+    ),
 )  # fmt: skip
 NONE, GLIOMA = LABELS.index("notumor"), LABELS.index("glioma")
 
 
-class Open(Guard):
-    """Lets everything in but rows whose embedding says so."""
-
-    def __post_init__(self):
-        """It has no tensors to check."""
-
-    def p_in_domain(self, embedding):
-        return np.where(embedding[:, 0] > 0, 0.0, 1.0)
-
-
-GUARD = Open(
+GUARD = Guard(
     GuardFile(
-        kind="mahalanobis", layer="embedding", normalise=False, scale="rank",
-        fitted_on=(Sample(split="x", n_images=1, n_groups=1),), strangers=(),
+        members=(
+            MemberFile(
+                name="known", kind="logistic", layer="embedding", normalise="none", parameters={},
+                strangers=("noise",),
+            ),
+        ),
+        widths=FeatureWidths(embedding=1, middle=1, logits=len(LABELS), statistics=1),
+        scale="rank",
+        fitted_on=(Sample(split="x", n_images=99, n_groups=99),) * 2,
         leave_one_domain_out=(),
     ),
-    {},
-)  # fmt: skip
+    {
+        "known.weight": np.array([-1.0]), "known.bias": np.array(0.0),
+        "known.scores": np.full(99, 0.5),
+    },
+)  # fmt: skip  # p_in_domain: 1 of rows whose embedding is 0, and 0.01 of those where it is 1
 
 
 def scores(rows):

@@ -73,7 +73,9 @@ def test_a_set_without_masks_leaves_no_file_and_removes_an_older_one(tmp_path):
     assert (tmp_path / "drawn.masks.npy").is_file()
     found = prepared(tmp_path, [replace(record(0, "glioma"), mask=None)])
     assert found.masks is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.json", "drawn.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "drawn.json", "drawn.npy", "drawn.statistics.npy"
+    ]  # fmt: skip
 
 
 def test_a_set_that_was_prepared_before_there_were_masks_still_reads(tmp_path):

@@ -43,7 +43,7 @@ def answer(evidence: torch.Tensor) -> NetworkOutput:
     logits = torch.zeros(len(evidence), len(LABELS))
     logits = torch.cat([strength - 3, logits[:, 1:] - 9], dim=1)
     logits = logits.index_fill(1, torch.tensor([LABELS.index("notumor")]), 0.0)
-    return NetworkOutput(logits, strength, evidence)
+    return NetworkOutput(logits, strength, strength, evidence)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def heads():
 def subject(network):
     weight = np.zeros((len(LABELS), 1), np.float32)
     weight[0] = 1
-    engine = Engine(network, RECIPE.preprocess, weight)
+    engine = Engine(network, RECIPE.preprocess, weight, middle_width=1)
     return Subject(engine, RECIPE.labels, RECIPE.finding, 1.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hub_model.errors import UsageError
 from tests.training.learning.test_checkpoint import Failing, Stopped, stop
 from tests.training.learning.tiny import images, recipe
 from training import network_config
-from training.inputs import Inputs
+from training.inputs import UNKNOWN, Inputs
 from training.learning import crossval
 from training.learning.crossval import OutOfFold, divide
 from training.learning.crossval_figures import MIN_GROUPS, measure
@@ -52,12 +53,19 @@ def test_folds_by_group_keep_groups_together_and_by_image_do_not():
         assert counts.min() >= 2  # of 4 images that a class has in a fold on average
 
 
-def test_images_without_a_class_are_refused():
-    data = paired(48)
-    labels = np.where(np.arange(48) < 3, -1, data.labels)
-    untyped = Inputs(data.images, labels, data.present, data.groups, data.quality)
-    with pytest.raises(UsageError, match="3 images have no class"):
-        divide(untyped, SPEC, "group")
+def test_images_without_a_class_are_divided_as_one_and_measured_as_none():
+    data = paired(400)
+    labels = np.where(data.present & (np.arange(400) % 8 < 4), UNKNOWN, data.labels)
+    untyped = replace(data, labels=labels)
+    folds = divide(untyped, SPEC, "group")
+    counts = np.bincount(folds[labels == UNKNOWN], minlength=K)
+    assert counts.min() > 0
+    assert counts.max() - counts.min() <= 2
+    wrong = 3 * np.eye(4, dtype=np.float32)[np.where(labels == UNKNOWN, 0, labels)]
+    found = measure(RECIPE, SPEC, untyped, [OutOfFold("group", folds, wrong, ((),) * K)])
+    accuracy = found.figures["crossval.accuracy"]
+    assert accuracy.value == 1
+    assert accuracy.sample.n_images == (labels != UNKNOWN).sum()
 
 
 def test_each_fold_is_scored_by_its_own_kept_weights(finished):
