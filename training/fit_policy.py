@@ -20,13 +20,14 @@ from hub_model.contract import PolicyFile, Promise, Thresholds
 from hub_model.errors import NeuroguardError
 from hub_model.guard import Guard
 from training.inputs import UNKNOWN, Inputs
-from training.promise import Groups, PValue, Test, bound, by_one
+from training.promise import Groups, PValue, Test, bound, by_one, losses
 from training.recipe import Recipe
 from training.scores import Scores
 from training.statistics import sample
 
 Mask = NDArray[np.bool_]
 SHIPPED = by_one  # of `promise.TESTS`: exact, and answers most of those that keep their word
+FEWEST = 8  # groups of a source for its error to count by itself
 COVERAGES = np.arange(0.30, 1.001, 0.025)  # of the images with this answer, strictest first
 
 
@@ -53,6 +54,7 @@ def choose(
     target: float,
     sure: float,
     test: Test = SHIPPED,
+    sources: NDArray[np.str_] | None = None,
 ) -> Choice:
     """The lowest threshold whose error among the answered is at most `target`, `sure` of the time.
 
@@ -63,12 +65,15 @@ def choose(
         target: error rate to keep, 0-1.
         sure: 1 - delta, 0-1.
         test: how a rate is refuted.
+        sources: `(N,)` where each image is from. The walk ends too where the error that is seen in
+            one of them exceeds the target: what many groups of one source keep, another may break.
 
     Raises:
         NoThresholdError: no candidate keeps the target; the message names the least target that
             would be kept. Taking that one is a choice made on these labels, and a little less sure.
     """
-    steps = [_at(coverage, confidence, wrong, groups, test) for coverage in COVERAGES]
+    where = np.zeros(len(groups), np.str_) if sources is None else sources
+    steps = [_at(coverage, confidence, wrong, groups, test, where) for coverage in COVERAGES]
     chosen = _walk(steps, target, sure)
     if chosen is None:
         least = _least(steps, target, sure)
@@ -95,17 +100,33 @@ class _Step:
     tau: float
     p_value: PValue
     clean: PValue
+    worst: float  # error seen in the source that has most of it
 
 
 def _at(
-    coverage: float, confidence: NDArray[np.float64], wrong: Mask, groups: Groups, test: Test
+    coverage: float,
+    confidence: NDArray[np.float64],
+    wrong: Mask,
+    groups: Groups,
+    test: Test,
+    sources: NDArray[np.str_],
 ) -> _Step:
     ranked = np.sort(confidence)[::-1]
     count = max(1, round(coverage * len(ranked)))
     tau = float(ranked[count - 1]) if len(ranked) else 1.0
     kept = confidence >= tau
     clean = test(np.zeros(int(kept.sum()), bool), groups[kept])
-    return _Step(tau, test(wrong[kept], groups[kept]), clean)
+    return _Step(tau, test(wrong[kept], groups[kept]), clean, _worst(wrong, groups, sources, kept))
+
+
+def _worst(wrong: Mask, groups: Groups, sources: NDArray[np.str_], kept: Mask) -> float:
+    """Largest error over groups of a source; those with few groups answered say too little."""
+    rates = [0.0]
+    for source in np.unique(sources):
+        shares = losses(wrong[rows := kept & (sources == source)], groups[rows])
+        if len(shares) >= FEWEST:
+            rates.append(float(shares.mean()))
+    return max(rates)
 
 
 def _needed(target: float, sure: float, test: Test) -> int:
@@ -138,7 +159,9 @@ def _walk(steps: Sequence[_Step], target: float, sure: float) -> _Step | None:
     if target >= 1:
         return steps[-1]
     testable = dropwhile(lambda step: step.clean(target) > 1 - sure, steps)
-    kept = list(takewhile(lambda step: step.p_value(target) <= 1 - sure, testable))
+    kept = list(
+        takewhile(lambda step: step.p_value(target) <= 1 - sure and step.worst <= target, testable)
+    )
     return kept[-1] if kept else None
 
 
@@ -206,10 +229,12 @@ def fit(
     p_finding = probs[:, asserts].sum(axis=1)
     leans = p_finding >= 1 - p_finding
 
+    sources = asked.inputs.sources
     groups, sure = asked.inputs.groups, spec.confidence
 
     def choice(confidence: NDArray[np.float64], wrong: Mask, among: Mask, target: float) -> Choice:
-        return choose(confidence[among], wrong[among], groups[among], target, sure)
+        where = None if sources is None else sources[among]
+        return choose(confidence[among], wrong[among], groups[among], target, sure, sources=where)
 
     none = choice(1 - p_finding, present, ~leans, spec.tumor_called_none)
     some = choice(p_finding, ~present, leans, spec.none_called_tumor)

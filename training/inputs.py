@@ -55,6 +55,7 @@ class Inputs:
         quality: for each row, why it would not be asked about; empty = valid.
         masks: of the rows that have one; None where no image of the set does.
         sequences: `(N,)` MR sequence, "" where it is not stated; None: not recorded.
+        sources: `(N,)` source that each image first came from; None: not recorded.
     """
 
     images: NDArray[np.uint8]
@@ -64,6 +65,7 @@ class Inputs:
     quality: tuple[tuple[str, ...], ...]
     masks: Masks | None = None
     sequences: NDArray[np.str_] | None = None
+    sources: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,6 +86,7 @@ class Inputs:
             tuple(self.quality[i] for i in index),
             None if self.masks is None else Masks(self.masks.drawn, self.masks.row[index]),
             None if self.sequences is None else self.sequences[index],
+            None if self.sources is None else self.sources[index],
         )
 
 
@@ -107,6 +110,7 @@ def read(folder: Path, name: str) -> Inputs:
         tuple(tuple(why) for why in index["quality"]),
         masks,
         np.array(index["sequences"], np.str_) if "sequences" in index else None,
+        np.array(index["sources"], np.str_) if "sources" in index else None,
     )
 
 
@@ -127,12 +131,13 @@ def join(parts: Sequence[Inputs]) -> Inputs:
         np.concatenate([part.groups for part in parts]),
         tuple(why for part in parts for why in part.quality),
         _join_masks(parts),
-        np.concatenate([_sequences(part) for part in parts]),
+        np.concatenate([_stated(part.sequences, len(part)) for part in parts]),
+        np.concatenate([_stated(part.sources, len(part)) for part in parts]),
     )
 
 
-def _sequences(part: Inputs) -> NDArray[np.str_]:
-    return np.full(len(part), "") if part.sequences is None else part.sequences
+def _stated(names: NDArray[np.str_] | None, count: int) -> NDArray[np.str_]:
+    return np.full(count, "") if names is None else names
 
 
 def _join_masks(parts: Sequence[Inputs]) -> Masks | None:

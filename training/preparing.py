@@ -66,7 +66,7 @@ def write(
         folder: is made if need be.
         name: of the set, e.g. "train".
         rows: dicts with `image` (encoded bytes), `label`, `finding` and `group`; they may have a
-            `mask` (a PNG of 0 and 255 over the image) and a `sequence`.
+            `mask` (a PNG of 0 and 255 over the image), a `sequence` and a `source`.
         count: how many rows come.
         spec: the recipe's preprocessing.
         limits: the recipe's quality limits.
@@ -78,7 +78,7 @@ def write(
     )
     seen: list[NDArray[np.float32]] = []
     index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
-    index |= {"sequences": [], "masks": []}
+    index |= {"sequences": [], "sources": [], "masks": []}
     drawn = 0
 
     def one(
@@ -106,6 +106,7 @@ def write(
                 index["groups"].append(row["group"])
                 index["quality"].append(why)
                 index["sequences"].append(row.get("sequence") or "")
+                index["sources"].append(row.get("source") or "")
                 index["masks"].append(-1 if mask is None else drawn)
                 if mask is not None:
                     masks.write(mask.tobytes())

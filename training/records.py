@@ -150,10 +150,21 @@ class Records:
             )
         return patients.read(name)
 
+    def origin(self, source: str, path: str) -> str:
+        """The source that an image first came from.
+
+        The recipe's own source may have taken it over from another of its sources, as its patient
+        map says; else it is the one that it was read from.
+        """
+        known = self._origins.get(path) if source == self.recipe.data.source else None
+        return known if known in self.recipe.data.sources else source
+
     @cached_property
     def _origins(self) -> Mapping[str, str]:
-        """Origin of every image of the recipe's source, by its path; empty where nobody asks."""
-        if not any(one.origin is not None for one in self.recipe.data.left_out):
+        """Origin of every image of the recipe's source, by its path; empty where none is known."""
+        data = self.recipe.data
+        asked = any(one.origin is not None for one in data.left_out)
+        if not asked and (data.patients is not None or find(data.source).patients is None):
             return {}
         known = self._patients()
         return {path: known.by_pixels[of].origin for path, of in known.by_path.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,21 @@ class Scores:
     def features(self) -> Features:
         """What a guard is shown of them."""
         return Features(self.embedding, self.middle, self.logits, self.statistics)
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """What the network said, as it is written to a file."""
+        return {"logits": self.logits, "embedding": self.embedding, "middle": self.middle}
+
+    @classmethod
+    def of(
+        cls,
+        inputs: Inputs,
+        statistics: NDArray[np.float32],
+        arrays: Mapping[str, NDArray[np.float32]],
+    ) -> Scores:
+        """Scores of those images, from what `arrays` gave."""
+        return cls(inputs, arrays["logits"], arrays["embedding"], arrays["middle"], statistics)
 
     def rows(self, wanted: NDArray[np.bool_] | NDArray[np.int64]) -> Scores:
         """The same for some of the rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from hub_model.calibration import probabilities
 from hub_model.contract import FeatureWidths, GuardFile, MemberFile, Sample
 from hub_model.guard import Guard
 from training import fit_policy, recipe
-from training.fit_policy import SHIPPED, NoThresholdError, choose
-from training.inputs import Inputs
+from training.fit_policy import FEWEST, SHIPPED, NoThresholdError, choose
+from training.inputs import UNKNOWN, Inputs
 from training.promise import bound, losses
 from training.scores import Scores
 from training.verdicts import decisions
@@ -110,6 +111,21 @@ def test_too_few_groups_for_any_promise_are_said_to_be_so():
         choose(np.zeros(0), np.zeros(0, bool), nothing, 0.05, 0.95)
 
 
+def test_a_source_that_breaks_the_target_ends_the_walk_where_it_is_large_enough_to_tell():
+    """Of 21 groups of a second source some are wrong when unsure, which 399 of the first hide."""
+    confidence, groups = np.tile(np.linspace(1, 0.5, 21), 20), np.arange(420)
+    sources = np.where(groups % 20 == 0, "two", "one")
+    wrong = (sources == "two") & (confidence < 0.7)
+    hidden = choose(confidence, wrong, groups, 0.1, 0.95)
+    seen = choose(confidence, wrong, groups, 0.1, 0.95, sources=sources)
+    assert hidden.tau < seen.tau
+    kept = confidence >= seen.tau
+    assert wrong[kept & (sources == "two")].mean() <= 0.1
+    assert wrong[(confidence >= hidden.tau) & (sources == "two")].mean() > 0.1
+    few = np.where(np.isin(groups, np.flatnonzero(wrong)[: FEWEST - 1]), "few", "one")
+    assert choose(confidence, wrong, groups, 0.1, 0.95, sources=few) == hidden
+
+
 def scores(n, *, skill=6.0, seed=0):
     """Logits that mostly favour the truth, and embeddings of which the first value is strange."""
     rng = np.random.default_rng(seed)
@@ -193,6 +209,24 @@ def test_images_that_quality_or_guard_refuse_have_no_part_in_the_promises():
     answers = policy.promises[0].sample.n_images + policy.promises[1].sample.n_images
     assert answers == passed.sum()
     assert policy.promises[3].coverage == pytest.approx(passed.mean())
+
+
+def test_folds_choose_the_thresholds_and_the_threshold_split_says_what_the_guard_lets_in():
+    found, more = scores(600, skill=3.0), scores(3000, skill=3.0, seed=1)
+    untyped = replace(more.inputs, labels=np.where(np.arange(3000) % 4, more.labels, UNKNOWN))
+    folds = fit_policy.out_of_fold(untyped, more.logits)
+    by_folds = fit_policy.fit(found, 1.0, guard(), RECIPE, folds)
+    by_split = fit_policy.fit(found, 1.0, guard(), RECIPE)
+    none, some, kind, domain = by_folds.promises
+    assert none.sample.n_images + some.sample.n_images == untyped.valid.sum()
+    assert kind.sample.n_images < some.sample.n_images * 0.8  # a quarter has no type to get wrong
+    for promise in (none, some, kind):
+        assert promise.sample.split == "folds"
+        assert promise.bound <= promise.target
+        assert promise.statement.endswith("a network of the same recipe that had not met it.")
+    assert domain == by_split.promises[3]
+    other = fit_policy.out_of_fold(untyped, more.logits * np.float32(0.5))
+    assert fit_policy.fit(found, 1.0, guard(), RECIPE, other).thresholds != by_folds.thresholds
 
 
 def test_thresholds_are_probabilities_at_the_fitted_temperature():

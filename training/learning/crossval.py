@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_weights
 
@@ -105,7 +103,7 @@ def run(
     others = processes.here()
     for number in range(spec.folds):
         target = folder / f"fold-{number}"
-        if not others.once(partial(_is_whole, target, belongs)):
+        if not others.once(partial(digests.is_of, target / SCORES, belongs)):
             _train(recipe, config, data, folds, number, target, belongs)
     return others.once(lambda: read(data, spec, folder, by=by))
 
@@ -147,20 +145,6 @@ def _read_fold(
         )
     kept = json.loads((target / "history.json").read_text())
     return scores["logits"], tuple(Epoch(**epoch) for epoch in kept)
-
-
-def _is_whole(target: Path, belongs: Mapping[str, str]) -> bool:
-    """Whether a fold is done; the file of its scores is written last."""
-    if not (target / SCORES).is_file():
-        return False
-    with safe_open(target / SCORES, "np") as file:
-        known = file.metadata()
-    if others := [key for key, value in belongs.items() if known.get(key) != value]:
-        raise UsageError(
-            f"{target.name} belongs to a training with other {', '.join(others)}: give another "
-            "folder, or remove this one"
-        )
-    return True
 
 
 def _train(

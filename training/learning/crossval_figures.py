@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ def measure(
 ) -> MetricsFile:
     """Figures "crossval.…" and "crossval_by_image.…", and a table of the folds.
 
+    Where the images are of several sources there are figures of each, "crossval.<source>.…".
+
     Both get their intervals from resampling groups, so that they differ by what was learnt from
     and by nothing else. Probabilities are the networks' own, without a temperature.
 
@@ -41,10 +44,12 @@ def measure(
     Raises:
         UsageError: too few groups show the finding, or do not, for intervals to be drawn.
     """
+    figures: dict[str, Figure] = {}
+    for way in found:
+        figures |= _by_source(recipe, data, way, WORDS[way.by].format(k=spec.folds))
     typed = data.labels != UNKNOWN
     data, found = data.rows(typed), [one.rows(typed) for one in found]
     _refuse_few(recipe, data)
-    figures: dict[str, Figure] = {}
     table: list[dict[str, str | int | float | None]] = []
     for way in found:
         statistics = _statistics(recipe, data, way)
@@ -66,6 +71,27 @@ def measure(
                 }
             )
     return MetricsFile(phantom=recipe.phantom, figures=figures, tables={"folds": table})
+
+
+def _by_source(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[str, Figure]:
+    """Of each source's images with and without the finding, the share that is said to be so."""
+    if data.sources is None or len(names := np.unique(data.sources)) < 2:
+        return {}
+    score = probabilities(found.logits, 1.0)[:, _asserts(recipe)].sum(axis=1)
+    right = (score >= 0.5) == data.present
+    sides = {"finding_sensitivity": data.present, "finding_specificity": ~data.present}
+    return {
+        f"{PREFIX[found.by]}.{source}.{name}": figure(
+            f"{words}, those of {source}", data.groups[rows], partial(_mean, right[rows])
+        )
+        for source in names.tolist()
+        for name, side in sides.items()
+        if (rows := np.flatnonzero(side & (data.sources == source))).size
+    }
+
+
+def _mean(hits: NDArray[np.bool_], rows: Rows) -> float:
+    return float(hits[rows].mean())
 
 
 def _refuse_few(recipe: Recipe, data: Inputs) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 from torch import Tensor
 
+from hub_model.errors import UsageError
 from training.inputs import Inputs
 from training.recipe import Recipe
 
@@ -35,6 +37,28 @@ def of_tensors(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
         digest.update(value.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
+
+
+def is_of(file: Path, belongs: Mapping[str, str]) -> bool:
+    """Whether a safetensors file is there and says in its metadata that it belongs to those.
+
+    Args:
+        file: the last one that is written of what is kept in its folder.
+        belongs: what it was made of, name to digest.
+
+    Raises:
+        UsageError: it was made of something else.
+    """
+    if not file.is_file():
+        return False
+    with safe_open(file, "np") as content:
+        known = content.metadata()
+    if others := [key for key, value in belongs.items() if known.get(key) != value]:
+        raise UsageError(
+            f"{file.parent.name} belongs to a training with other {', '.join(others)}: give "
+            "another folder, or remove this one"
+        )
+    return True
 
 
 def of_inputs(data: Inputs) -> str:

@@ -26,7 +26,7 @@ from training.evidence.edit import Batch, Editor
 from training.inputs import Inputs, batch_count, batches
 from training.learning import optim
 from training.learning.augment import augment, mixup
-from training.learning.losses import guarded_loss, row_weights
+from training.learning.losses import group_weights, guarded_loss, row_weights
 from training.learning.start import start
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.train_spec import FocalSpec
@@ -87,8 +87,16 @@ class Learner:
             # Dropout's state is kept for one process on the CPU alone: others begin it anew.
             own = np.random.SeedSequence((self._seed, number, self._processes.rank))
             torch.manual_seed(int(own.generate_state(1)[0]))
-        weights = self._weights if self._spec.balance == "sampler" else None
-        return list(batches(len(self._data), self._spec.batch, self.rng, weights))
+        return list(batches(len(self._data), self._spec.batch, self.rng, self._chances()))
+
+    def _chances(self) -> NDArray[np.float64] | None:
+        """`(N,)` how often each image is drawn, against the others; None: each comes once."""
+        spec = self._spec
+        found = self._weights if spec.balance == "sampler" else None
+        if not spec.even_groups:
+            return found
+        even = group_weights(self._data.groups, spec.even_groups)
+        return even if found is None else found * even
 
     def images(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
         """Those rows `(N, 1, size, size)` as no epoch has shown them yet, 0-1, on the device."""

@@ -52,6 +52,21 @@ def guarded_loss(
     return loss.mean()
 
 
+def group_weights(groups: NDArray[np.str_], power: float) -> NDArray[np.float64]:
+    """`(N,)` weights under which groups count more alike than by their images; their mean is 1.
+
+    Args:
+        groups: `(N,)` patient or look-alike group.
+        power: a group of n images weighs n to the power of 1 - this; 1 makes groups equal.
+
+    >>> group_weights(np.array(["a", "a", "a", "b"]), 1.0).round(3).tolist()
+    [0.667, 0.667, 0.667, 2.0]
+    """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = np.asarray(sizes[group], np.float64) ** -power
+    return np.asarray(weights / weights.mean(), np.float64)
+
+
 def row_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """`(N,)` weights under which every class counts as much as any other; their mean is 1.
 

@@ -189,12 +189,15 @@ STAGES = (
     ),
     Stage(
         "train",
-        "train the network, and those of the folds",
+        "train the network, those of the folds, and those without a source",
         keys=(
             *_NETWORK, "model", "train", "crossval", "policy.chosen_on", "seed",
             "data.finding_only", "data.also",
         ),
-        leaves=("weights.safetensors", "history.json", "metrics.jsonl", "by_group", "by_image"),
+        leaves=(
+            "weights.safetensors", "history.json", "metrics.jsonl", "by_group", "by_image",
+            "by_source",
+        ),
         needs=("prepare",),
         outside=_weights,
         told=("*metrics.jsonl",),
@@ -208,15 +211,15 @@ STAGES = (
             *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
             "policy.chosen_on",
         ),
-        leaves=("scores", "temperature_scaling.json", "crossval.json"),
+        leaves=("scores", "by_source", "temperature_scaling.json", "crossval.json"),
         needs=("prepare", "train"),
     ),
     Stage(
         "guard",
         "fit the guards, with each domain left out in turn",
-        keys=("guard", "data.strangers"),
-        leaves=("shipped", "unseen"),
-        needs=("prepare", "calibrate"),
+        keys=(*_NETWORK, "guard", "crossval.sources", "data.strangers", *_BESIDE),
+        leaves=("shipped", "unseen", "by_source"),
+        needs=("prepare", "train", "calibrate"),
     ),
     Stage(
         "policy",

@@ -156,6 +156,9 @@ class TrainSpec(Node):
     loss: LossSpec = CrossEntropySpec(kind="cross_entropy")
     # How rare classes are made up for: "weights" in the loss, "sampler" by drawing them more often.
     balance: Literal["none", "weights", "sampler"] = "none"
+    # How far groups count alike in what an epoch draws, with replacement: 0, each image comes once;
+    # 1, a group of one image as often as one of a hundred; 0.5 in between.
+    even_groups: Share = 0.0
     clip: Annotated[float, Field(gt=0)] | None = (
         None  # norm of the gradient at most; None: as it is
     )

@@ -227,6 +227,10 @@ class Recipe(Node):
                 "policy.chosen_on is 'folds', and crossval makes none by group: set crossval.by to "
                 "[group], or choose on 'threshold'"
             )
+        turns = () if self.crossval is None else self.crossval.sources
+        known = {self.data.source, *self.data.finding_only, *(one.source for one in self.data.also)}
+        if unknown := sorted(set(turns) - known):
+            raise ValueError(f"crossval.sources names {unknown}: learnt from are {sorted(known)}")
         if self.phantom != (self.data.source == "phantom"):
             raise ValueError(f"phantom is {self.phantom}, data.source is {self.data.source!r}")
         wanted = {self.finding.none_labels[0], self.finding.name}

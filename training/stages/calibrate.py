@@ -15,9 +15,10 @@ from hub_model.bundle import write_json
 from training import fit_temperature, inputs
 from training.learning import crossval_figures
 from training.scores import score
-from training.stages import fitted, prepared
+from training.stages import elsewhere, fitted, prepared
 from training.stages.fitted import FOLDS, SCORES
 from training.stages.job import Job
+from training.stages.trained import BY_SOURCE
 
 FITTED_ON = "calibration"
 _LOG = logging.getLogger(__name__)
@@ -30,10 +31,10 @@ def run(job: Job) -> None:
     for name in prepared.sets(job):
         seen = inputs.statistics(job.of("prepare"), name)
         found = score(network, prepared.images(job, name), seen)
-        arrays = {"logits": found.logits, "embedding": found.embedding, "middle": found.middle}
-        save_file(arrays, job.out / SCORES / f"{name}.safetensors")
+        save_file(found.arrays, job.out / SCORES / f"{name}.safetensors")
         if name == FITTED_ON:
             write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))
+    elsewhere.write_scores(job, job.out / BY_SOURCE)
     recipe, folds = job.recipe, fitted.folds(job)
     if recipe.crossval is not None:
         data = prepared.folded(job)

@@ -24,7 +24,7 @@ from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
 from training.recipe import SET_ASIDE
 from training.scores import Scores
-from training.stages import fitted, prepared, sourced, trained
+from training.stages import elsewhere, fitted, prepared, sourced, trained
 from training.stages.job import Job
 
 LEAKY = "the source's own test images (leaky: their patients are in training too)"
@@ -54,6 +54,10 @@ def run(job: Job) -> None:
     _add(metrics, *_evidence(job, judge, test.inputs, words))
     for name, source in recipe.data.left_out_sets.items():
         found = left_out.figures(judge, source, fitted.scores(job, name), guards.shipped)
+        _add(metrics, found[0], {"left_out": found[1]})
+    for source in elsewhere.sources(job):
+        scores = elsewhere.scores(job, source, elsewhere.JUDGED)
+        found = left_out.figures(judge, source, scores, fitted.guard_without(job, source))
         _add(metrics, found[0], {"left_out": found[1]})
     metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
         words, fitted.scores(job, "calibration"), test

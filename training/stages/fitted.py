@@ -20,15 +20,16 @@ from training.learning.crossval import OutOfFold
 from training.scores import Scores
 from training.stages import prepared, trained
 from training.stages.job import Job
+from training.stages.trained import BY_SOURCE
 
 SCORES, FOLDS = "scores", "crossval.json"
 SHIPPED, UNSEEN = "shipped", "unseen"
 BUNDLE = "bundle"
 
 
-def network(job: Job) -> Engine:
-    """The trained network, ready to run."""
-    return engine.from_network(_trained(job), job.recipe.preprocess)
+def network(job: Job, weights: Path | None = None) -> Engine:
+    """The trained network, or the one of other weights, ready to run."""
+    return engine.from_network(_trained(job, weights), job.recipe.preprocess)
 
 
 def folds(job: Job) -> list[OutOfFold]:
@@ -49,8 +50,7 @@ def scores(job: Job, name: str) -> Scores:
     """What the network says of a prepared set."""
     arrays = load_arrays(job.of("calibrate") / SCORES / f"{name}.safetensors")
     folder = job.of("prepare")
-    images, seen = inputs.read(folder, name), inputs.statistics(folder, name)
-    return Scores(images, arrays["logits"], arrays["embedding"], arrays["middle"], seen)
+    return Scores.of(inputs.read(folder, name), inputs.statistics(folder, name), arrays)
 
 
 def strangers(job: Job) -> dict[str, Scores]:
@@ -63,9 +63,9 @@ def domains(job: Job) -> list[Domain]:
     return [Domain(s.name, s.near, scores(job, s.name)) for s in job.recipe.data.strangers]
 
 
-def head(job: Job) -> Head:
-    """The trained network's last layer."""
-    layer = _trained(job).backbone.get_classifier()
+def head(job: Job, weights: Path | None = None) -> Head:
+    """The last layer of the trained network, or of the one of other weights."""
+    layer = _trained(job, weights).backbone.get_classifier()
     return Head(*(value.detach().float().numpy() for value in (layer.weight, layer.bias)))
 
 
@@ -78,6 +78,11 @@ def temperature(job: Job) -> TemperatureFile:
 def guard(job: Job) -> Guard:
     """The guard that is shipped."""
     return _guard(job.of("guard") / SHIPPED)
+
+
+def guard_without(job: Job, source: str) -> Guard:
+    """The same guard, fitted with a network that never met that source."""
+    return _guard(job.of("guard") / BY_SOURCE / source)
 
 
 def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
@@ -103,9 +108,9 @@ def bundle(job: Job) -> Path:
     return job.of("export") / BUNDLE
 
 
-def _trained(job: Job) -> Network:
+def _trained(job: Job, weights: Path | None) -> Network:
     found = build(network_config.model_config(job.recipe))
-    found.backbone.load_state_dict(load_file(trained.weights(job)))
+    found.backbone.load_state_dict(load_file(weights or trained.weights(job)))
     return found
 
 

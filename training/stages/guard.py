@@ -13,13 +13,14 @@ from hub_model.guard import Guard
 from training import fit_guard
 from training.fit_guard import Material
 from training.scores import together
-from training.stages import fitted
+from training.stages import elsewhere, fitted
 from training.stages.fitted import SHIPPED, UNSEEN
 from training.stages.job import Job
+from training.stages.trained import BY_SOURCE
 
 
 def run(job: Job) -> None:
-    """Write `shipped`, and `unseen/<name>/<domain>` of every guard and domain."""
+    """Write `shipped`, `unseen/<name>/<domain>` of every guard and domain, `by_source/<source>`."""
     material = Material(
         known=together(fitted.scores(job, "train"), fitted.scores(job, "validation")),
         calibration=fitted.scores(job, "calibration"),
@@ -31,6 +32,9 @@ def run(job: Job) -> None:
     for name, by_domain in guards.unseen.items():
         for domain, guard in by_domain.items():
             _write(guard, job.out / UNSEEN / name / domain)
+    for source in elsewhere.sources(job):
+        found = fit_guard.fit(job.recipe.guard, elsewhere.material(job, source))
+        _write(found, job.out / BY_SOURCE / source)
 
 
 def _write(guard: Guard, folder: Path) -> None:

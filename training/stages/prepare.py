@@ -26,13 +26,13 @@ def run(job: Job) -> None:
     """
     recipe = job.recipe
     built = dataset.load(sourced.dataset(job))
+    places, joined = sourced.places(job), sourced.joined(job)
+    found = Records(recipe, places, sourced.look_alikes(job), joined)
     for name in SPLITS:
         rows = built[name].cast_column("image", datasets.Image(decode=False))
         rows = rows.cast_column("mask", datasets.Image(decode=False))
         if not inputs.is_whole(job.out, name):
-            _write(job, name, (_row(row) for row in rows), len(rows))
-    places, joined = sourced.places(job), sourced.joined(job)
-    found = Records(recipe, places, sourced.look_alikes(job), joined)
+            _write(job, name, (_row(row, found) for row in rows), len(rows))
     if recipe.data.finding_only and not inputs.is_whole(job.out, FINDING_ONLY):
         images = found.finding_only()
         _write(job, FINDING_ONLY, map(_record_row, images), len(images))
@@ -60,10 +60,11 @@ def _write(job: Job, name: str, rows: Any, count: int) -> None:
     preparing.write(job.out, name, rows, count, job.recipe.preprocess, job.recipe.quality)
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the data set with its image as bytes."""
-    mask = row["mask"]
-    return {**row, "image": row["image"]["bytes"], "mask": mask and mask["bytes"]}
+def _row(row: dict[str, Any], found: Records) -> dict[str, Any]:
+    """A row of the data set with its image as bytes, under the source it first came from."""
+    mask, source = row["mask"], found.origin(row["source"], row["path"])
+    image = row["image"]["bytes"]
+    return {**row, "image": image, "mask": mask and mask["bytes"], "source": source}
 
 
 def _record_row(record: Record) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def _record_row(record: Record) -> dict[str, Any]:
         "group": record.group or record.path,
         "mask": record.mask,
         "sequence": record.sequence,
+        "source": record.source,
     }
 
 

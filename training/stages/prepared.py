@@ -39,7 +39,7 @@ def images(job: Job, *names: str) -> Inputs:
 
 def learnt(job: Job) -> Inputs:
     """What the network learns from."""
-    return images(job, "train", *_beside(job.recipe))
+    return images(job, "train", *beside(job.recipe))
 
 
 def folded(job: Job) -> Inputs:
@@ -50,13 +50,13 @@ def folded(job: Job) -> Inputs:
     """
     untested = job.recipe.policy.chosen_on == "folds"
     splits = [name for name in SPLITS if not (untested and name == "test")]
-    return images(job, *splits, *_beside(job.recipe))
+    return images(job, *splits, *beside(job.recipe))
 
 
-def _beside(recipe: Recipe) -> list[str]:
+def beside(recipe: Recipe) -> list[str]:
     """The sets that are in no split and learnt from."""
-    beside = [FINDING_ONLY] if recipe.data.finding_only else []
-    return [*beside, ALSO] if learns_also(recipe) else beside
+    found = [FINDING_ONLY] if recipe.data.finding_only else []
+    return [*found, ALSO] if learns_also(recipe) else found
 
 
 def aside_counts(job: Job) -> list[dict[str, Any]]:

@@ -9,13 +9,13 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from training import network_config
-from training.learning import crossval, loop
+from training.learning import by_source, crossval, loop
 from training.learning.crossval import By
 from training.learning.loop import Trained
 from training.processes import here
 from training.stages import prepared
 from training.stages.job import Job
-from training.stages.trained import HISTORY, METRICS, WEIGHTS
+from training.stages.trained import BY_SOURCE, HISTORY, METRICS, WEIGHTS
 from training.tracking import tracked
 from training.whole_file import write_json
 
@@ -26,13 +26,14 @@ def run(job: Job) -> None:
     """Write weights and history; what was learnt before a stop is not learnt again."""
     recipe = job.recipe
     config = network_config.model_config(recipe)
+    learnt, validation = prepared.learnt(job), prepared.images(job, "validation")
     if not (job.out / WEIGHTS).is_file():
         with tracked(recipe, job.run.name) as tracker:
             trained = loop.train(
                 recipe,
                 config,
-                prepared.learnt(job),
-                prepared.images(job, "validation"),
+                learnt,
+                validation,
                 checkpoints=job.out / CHECKPOINTS,
                 metrics=job.out / METRICS,
                 tracker=tracker,
@@ -41,6 +42,7 @@ def run(job: Job) -> None:
             _write(job.out, trained)
     if here().main:
         shutil.rmtree(job.out / CHECKPOINTS, ignore_errors=True)
+    by_source.run(recipe, config, learnt, validation, job.out / BY_SOURCE)
     if recipe.crossval is not None:
         data = prepared.folded(job)
         for way in recipe.crossval.by:

@@ -9,11 +9,17 @@ from typing import Any
 from training.stages.job import Job
 
 WEIGHTS, HISTORY, METRICS = "weights.safetensors", "history.json", "metrics.jsonl"
+BY_SOURCE = "by_source"  # a folder for each source that is left out in turn
 
 
 def weights(job: Job) -> Path:
     """The file of the trained weights."""
     return job.of("train") / WEIGHTS
+
+
+def weights_without(job: Job, source: str) -> Path:
+    """The same of the network that never met the source."""
+    return job.of("train") / BY_SOURCE / source / WEIGHTS
 
 
 def history(job: Job) -> list[dict[str, Any]]:

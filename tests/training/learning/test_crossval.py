@@ -92,6 +92,20 @@ def test_each_fold_is_scored_by_its_own_kept_weights(finished):
     ]
 
 
+def test_a_fold_that_chooses_nothing_is_learnt_from_by_all_the_others(tmp_path):
+    """With the last epoch kept, only the judged fold's own images have no part in its weights."""
+    last, data = recipe("train.head.epochs=0", "train.keep=last"), paired(48)
+    folds = divide(data, SPEC, "group")
+    weights = []
+    for number in (None, 0, 1):
+        pixels = np.where((folds == number)[:, None, None], 255 - data.images, data.images)
+        folder = tmp_path / f"changed-{number}"
+        run(replace(data, images=pixels), folder, effective=last)
+        weights.append((folder / "fold-0" / crossval.WEIGHTS).read_bytes())
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2]
+
+
 def test_a_stopped_cross_validation_goes_on_and_a_finished_one_is_read(tmp_path, finished):
     """A fold learns 16 of 48 images in a batch and chooses by 16: the third stops in its epoch."""
     _, whole = finished
@@ -214,3 +228,24 @@ def test_too_few_groups_for_an_interval_are_refused(rows, message):
     data = paired(rows)
     with pytest.raises(UsageError, match=f"^{message}: .* take {MIN_GROUPS} of either kind"):
         measure(RECIPE, SPEC, data, [told(data, 0.8, "group")])
+
+
+def test_each_source_has_figures_of_its_own_also_where_no_type_is_known():
+    data = paired(400)
+    sources = np.where(np.arange(400) % 4 < 2, "here", "there")
+    mixed = replace(
+        data, sources=sources, labels=np.where(sources == "there", UNKNOWN, data.labels)
+    )
+    none = RECIPE.labels.index("notumor")
+    truth = np.where(data.present, (none + 1) % 4, none)
+    said = np.where(sources == "here", truth, np.where(data.present, none, truth))
+    logits = 3 * np.eye(4, dtype=np.float32)[said]
+    way = OutOfFold("group", divide(mixed, SPEC, "group"), logits, ((),) * K)
+    found = measure(RECIPE, SPEC, mixed, [way]).figures
+    expected = {"here.finding_sensitivity": 1, "there.finding_sensitivity": 0}
+    expected |= {f"{source}.finding_specificity": 1 for source in ("here", "there")}
+    shown = {name: found[f"crossval.{name}"] for name in expected}
+    assert {name: figure.value for name, figure in shown.items()} == expected
+    there = shown["there.finding_sensitivity"].sample
+    assert there.n_images == (data.present & (sources == "there")).sum()
+    assert "there" in there.split

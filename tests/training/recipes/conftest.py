@@ -32,6 +32,12 @@ SHORT = {  # a recipe to what makes it a matter of seconds
         "train.batch=16", "train.head.sizes=[48]", "train.finetune.sizes=[48, 48, 64]",
         "train.finetune.epochs=6", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5", *LOOSE,
     ),
+    "mri_tumor_4class_evidence": (
+        "preprocess.size=64", f"data.groups={drawn.GROUPS}", "data.review=null", "data.masks=null",
+        *TRUNK, "train.batch=16", "train.head.sizes=[48]", "train.finetune.sizes=[48]",
+        "train.finetune.epochs=3", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
+        "crossval.folds=3", "crossval.sources=[lgg]", *LOOSE,
+    ),
     "mri_tumor_4class_sartaj": (
         "preprocess.size=64", *TRUNK, "train.batch=16", "train.finetune.sizes=[48, 64]",
         "train.finetune.epochs=6", "train.finetune.lr=3.0e-3", "train.schedule.every=4", *LOOSE,
@@ -76,6 +82,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     drawn.navoneel(cache, [one for one in heads if one.patient < 96 and one.label != "pituitary"])
     others = list(drawn.pictures(60, 1, seed=12))
     drawn.br35h(cache, others)
+    drawn.lgg(cache, drawn.pictures(24, 2, seed=15))
     drawn.stroke(cache, others)
     drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
     drawn.folders(root, 40, seed=14)

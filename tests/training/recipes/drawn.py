@@ -7,6 +7,7 @@ the real ones, and no network can tell more from the pictures than that they are
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.training.sources.layouts import downloaded, put
+from tests.training.sources.layouts import downloaded, put, tiff
 from training.sources.phantom import draw
 from training.sources.phantom_heads import FREE, make_head
 from training.sources.phantom_strangers import strangers
@@ -140,6 +141,20 @@ def br35h(cache: Path, heads: Iterable[Picture]) -> None:
         put(folder / split / f"annotations_{split}.json", json.dumps(found))
 
 
+def lgg(cache: Path, heads: Iterable[Picture]) -> None:
+    """Whole heads: three sequences of a slice in one file, and a mask, often empty, in another."""
+    source = SOURCES["lgg"]
+    folder = downloaded(cache, source) / source.inside
+    for head, number in _numbered(heads):
+        with Image.open(io.BytesIO(head.data)) as image:
+            plane = np.asarray(image.convert("L"))
+        name = f"TCGA_AA_{head.patient:04d}_20000101"
+        slice_ = f"{name}_{number if head.label == FREE else 500 + number}"
+        planes = np.stack([plane // 2, plane, np.maximum(plane, 3)], axis=-1)
+        tiff(folder / name / f"{slice_}.tif", planes)
+        tiff(folder / name / f"{slice_}_mask.tif", np.where(head.mask, 255, 0).astype(np.uint8))
+
+
 def _outline(mask: NDArray[np.bool_], number: int) -> dict[str, object]:
     """What a person might draw around the mass, in the form of the VIA tool."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -191,8 +206,6 @@ def folders(root: Path, count: int, seed: int) -> None:
 
 
 def _changed(data: bytes, change: Callable[[Image.Image], Image.Image]) -> bytes:
-    import io
-
     with Image.open(io.BytesIO(data)) as image:
         return as_jpeg(np.asarray(change(image)), 85)
 

@@ -21,7 +21,8 @@ MAY_CHANGE = (  # what makes a run short, or fits other data
     "train.head.epochs", "train.head.sizes", "train.finetune.epochs", "train.finetune.sizes",
     "train.finetune.lr", "train.schedule.every", "crossval.folds", "policy.confidence",
     "policy.tumor_called_none", "policy.none_called_tumor", "policy.wrong_type", "guard.refusal",
-    "data.groups", "data.review", "data.patients", "data.split_seed",
+    "data.groups", "data.review", "data.masks", "crossval.sources", "data.patients",
+    "data.split_seed",
 )  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def test_no_group_is_on_two_sides_and_the_dataset_passed_its_checks(finish, name
     assert all(len(found) == 1 for found in sides.values())
     written = (finished.folder / "validate" / checks.VALIDATION).read_bytes()
     report = checks.Validation.model_validate_json(written)
-    checks.refuse(report, "error")
+    checks.refuse(report, finished.recipe.checks.fail_on)
     assert report.images == sum(len(part) for part in dataset.load(finished.dataset).values())
 
 
@@ -96,7 +97,7 @@ def test_no_group_is_on_two_sides_and_the_dataset_passed_its_checks(finish, name
 def test_the_bundle_names_every_source_and_the_recipe(finish, name):
     finished = finish(name)
     found, data = environment(finished), finished.recipe.data
-    used = {data.source, *data.finding_only, *(spec.source for spec in data.strangers)}
+    used = {*data.sources, *(spec.source for spec in data.strangers)}
     assert found.sources == {one: find(one).pinned or "local" for one in used}
     assert found.recipe["name"] == name
     assert found.recipe_hash == finished.recipe.digest
@@ -126,6 +127,29 @@ def test_tumors_of_unstated_type_are_learnt_from_and_not_tested_on(finish):
     assert learnt.present.all()
     assert (learnt.labels == -1).all()
     assert {row.source for row in rows_of(dataset.load(finished.dataset))} == {"masoudnickparvar"}
+
+
+def test_thresholds_are_chosen_on_folds_that_hold_no_test_group_and_judged_elsewhere(finish):
+    finished = finish("mri_tumor_4class_evidence")
+    classifier = GuardedClassifier.from_folder(finished.bundle)
+    promises = {one.threshold: one for one in classifier.bundle.policy.promises}
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    untested = {row.group for row in rows if row.split != "test"}
+    beside = inputs.read(finished.folder / "prepare", FINDING_ONLY)
+    most = len(untested | set(beside.groups.tolist()))
+    for tau in ("tau_none", "tau_finding", "tau_conf"):
+        assert promises[tau].sample.split == "folds"
+        assert 0 < promises[tau].sample.n_groups <= most
+        assert "had not met it" in promises[tau].statement
+    found = metrics(finished)
+    untyped = found.figures["crossval.accuracy"].sample
+    assert untyped.n_groups == len(untested)
+    lgg = found.figures["left_out.lgg.answered"].sample
+    assert lgg.n_groups == len({row.group for row in rows if row.source == "lgg"})
+    assert "left_out.navoneel.answered" not in found.figures  # drawn of heads that were learnt from
+    assert {row["source"]: row["n_images"] > 0 for row in found.tables["left_out"]} == {
+        "lgg": True, "navoneel": False,
+    }  # fmt: skip
 
 
 def test_the_sources_own_split_runs_and_is_called_leaky(finish):
