@@ -217,7 +217,7 @@ STAGES = (
     Stage(
         "guard",
         "fit the guards, with each domain left out in turn",
-        keys=(*_NETWORK, "guard", "crossval.sources", "data.strangers", *_BESIDE),
+        keys=(*_NETWORK, "guard", "crossval", "data.strangers", *_BESIDE),
         leaves=("shipped", "unseen", "by_source"),
         needs=("prepare", "train", "calibrate"),
     ),
