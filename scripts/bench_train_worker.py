@@ -35,8 +35,8 @@ def main(kind: str, name: str, folder: Path, batches: int) -> None:
     learner = Learner(effective, network_config.model_config(effective), data)
     learner.begin(effective.train.finetune)
     works: dict[str, Callable[[], Work]] = {
-        "input": lambda: lambda rows: learner.images(rows, None),
-        "step": lambda: lambda rows: float(learner.step(rows, None)),
+        "input": lambda: lambda rows: learner.draw(rows, None).images,
+        "step": lambda: lambda rows: float(learner.step(learner.draw(rows, None))),
         "plain": lambda: _plain(effective, learner, data),
     }
     work = works[kind]()
@@ -61,7 +61,7 @@ def _plain(effective: Recipe, learner: Learner, data: inputs.Inputs) -> Work:
     mean, std = (torch.tensor(one).view(1, -1, 1, 1) for one in (spec.mean, spec.std))
 
     def step(rows: NDArray[np.int64]) -> float:
-        images = (learner.images(rows, None) - mean) / std
+        images = (learner.draw(rows, None).images - mean) / std
         labels = torch.from_numpy(data.labels[rows])
         loss = functional.cross_entropy(network(images).logits, labels)
         optimizer.zero_grad()

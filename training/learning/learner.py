@@ -8,6 +8,7 @@ norms' statistics, which graphics cards share, and dropout.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,28 @@ from training import processes
 from training.evidence.edit import Batch, Editor
 from training.inputs import Inputs, batch_count, batches
 from training.learning import optim
-from training.learning.augment import augment, mixup
+from training.learning.augment import Mixed, augment, mixup
 from training.learning.losses import group_weights, guarded_loss, row_weights
 from training.learning.start import start
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.train_spec import FocalSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A batch as it is learnt from.
+
+    Args:
+        rows: `(N,)` row numbers.
+        batch: what they show after edits, and what is then true.
+        images: `(N, 1, S, S)`, 0-1, augmented and mixed, on the device.
+        mixed: how they were mixed; None: they were not.
+    """
+
+    rows: NDArray[np.int64]
+    batch: Batch
+    images: Tensor
+    mixed: Mixed | None
 
 
 class Learner:
@@ -98,25 +116,24 @@ class Learner:
         even = group_weights(self._data.groups, spec.even_groups)
         return even if found is None else found * even
 
-    def images(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
-        """Those rows `(N, 1, size, size)` as no epoch has shown them yet, 0-1, on the device."""
-        return self._augmented(self._edited(rows, self.rng), size)
-
-    def _augmented(self, batch: Batch, size: int | None) -> Tensor:
+    def draw(self, rows: NDArray[np.int64], size: int | None) -> Drawn:
+        """Those rows as no epoch has shown them yet, at that side; all that is random is drawn."""
+        batch = self._edited(rows, self.rng)
         images = torch.from_numpy(batch.images).to(self._device)
         images = images[:, None].float().div_(255)
-        return augment(images, self._spec.augment, self.generator, size)
+        images = augment(images, self._spec.augment, self.generator, size)
+        alpha = self._spec.augment.mixup
+        mixed = mixup(images, alpha, self.rng) if alpha else None
+        return Drawn(rows, batch, images if mixed is None else mixed.images, mixed)
 
-    def step(self, rows: NDArray[np.int64], size: int | None) -> Tensor:
-        """Learn from one batch at that side; returns the loss of this process's part."""
-        batch = self._edited(rows, self.rng)
-        images = self._augmented(batch, size)
+    def step(self, drawn: Drawn) -> Tensor:
+        """Learn from one batch; returns the loss of this process's part."""
+        rows, batch, mixed = drawn.rows, drawn.batch, drawn.mixed
         mine = self._processes.part(len(rows))
-        if not self._spec.augment.mixup:
-            loss = self._loss(self._logits(images[mine]), rows, batch, mine)
+        logits = self._logits(drawn.images[mine])
+        if mixed is None:
+            loss = self._loss(logits, rows, batch, mine)
         else:
-            mixed = mixup(images, self._spec.augment.mixup, self.rng)
-            logits = self._logits(mixed.images[mine])
             others = mixed.others.numpy()
             loss = self._loss(logits, rows, batch, mine) * mixed.share
             other = self._loss(logits, rows[others], batch.rows(others), mine)

@@ -24,6 +24,7 @@ from training import processes
 from training.bar import hidden
 from training.inputs import UNKNOWN, Inputs
 from training.learning import digests, history
+from training.learning.ahead import ahead
 from training.learning.checkpoint import Checkpoint, Store
 from training.learning.history import Epoch
 from training.learning.learner import Learner
@@ -150,8 +151,9 @@ def _stored(
 def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int, before: int) -> float:
     """One epoch over the training images, `before` of all phases; returns its mean loss."""
     told = f"{name} {number}/{phase.epochs}"
+    draw = partial(learner.draw, size=phase.size(number))
     rows = tqdm(learner.epoch(before), desc=told, disable=hidden(show=processes.here().main))
-    loss = learner.mean([learner.step(batch, phase.size(number)) for batch in rows])
+    loss = learner.mean([learner.step(drawn) for drawn in ahead(draw, rows)])
     if not math.isfinite(loss):
         raise Diverged(f"train loss is {loss} in epoch {number} of {name}: {_REMEDY}")
     return loss

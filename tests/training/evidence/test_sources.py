@@ -10,7 +10,7 @@ from training.dataset.splits import side
 from training.evidence.joined import join
 from training.recipe import RecipeError, load
 from training.records import Records
-from training.sources import pixel_hash
+from training.sources import patients, pixel_hash
 from training.sources.phantom import draw, phantom_records
 from training.sources.phantom_heads import make_head
 
@@ -114,3 +114,32 @@ def test_images_are_told_by_their_pixels_not_their_names(places):
     found = records(places, "data.also=[{source: lgg}]")
     hashes = {pixel_hash(one.image) for one in of(found.learnt(), "lgg")}
     assert len(hashes) == 9
+
+
+def test_an_image_that_was_taken_over_is_of_the_source_that_it_first_came_from():
+    known = patients.read("masoudnickparvar_patients.csv")
+    by_origin = {known.by_pixels[of].origin: path for path, of in known.by_path.items()}
+    found = Records(load("mri_tumor_4class", ("data.root=.",)))
+    assert found.origin("masoudnickparvar", by_origin["br35h"]) == "br35h"
+    assert found.origin("masoudnickparvar", by_origin["cheng"]) == "masoudnickparvar"
+    assert found.origin("lgg", by_origin["br35h"]) == "lgg"
+    alone = Records(load("mri_tumor_4class", ("data.root=.", "data.finding_only=[]")))
+    assert alone.origin("masoudnickparvar", by_origin["br35h"]) == "masoudnickparvar"
+    assert Records(load("phantom", PHANTOM)).origin("phantom", "a.png") == "phantom"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("policy.chosen_on=folds",), "crossval makes none by group"),
+        (("policy.chosen_on=folds", "crossval.by=[image]"), "crossval makes none by group"),
+        (("crossval={sources: [lgg]}",), r"names \['lgg'\]: learnt from are \['phantom'\]"),
+        (
+            ("crossval={sources: [lgg]}", "data.left_out=[{source: lgg}]"),
+            r"names \['lgg'\]: learnt from are \['phantom'\]",
+        ),
+    ],
+)
+def test_folds_and_sources_that_do_not_go_together_are_refused(overrides, message):
+    with pytest.raises(RecipeError, match=message):
+        load("phantom", overrides)

@@ -47,6 +47,7 @@ KNOBS: dict[str, tuple[str, ...]] = {  # a knob to what both of the compared tra
     "train.loss={kind: focal, gamma: 2.0}": (),
     "train.balance=weights": (),
     "train.balance=sampler": (),
+    "train.even_groups=0.5": (),
     "train.clip=0.01": (SGD,),  # Adam undoes a common factor of all gradients
     "train.early_stopping={metric: validation_macro_f1, patience: 1}": (SLOW,),
     "train.keep=last": (FAST,),
