@@ -68,9 +68,11 @@ def served(tmp_path_factory):
         guard=guards.shipped,
         policy=PolicyFile(
             thresholds=Thresholds(
-                tau_conf=0, tau_finding=0, tau_none=0, tau_domain=0, min_valid_slices=1,
+                tau_conf=0, tau_finding=0, tau_none=0, tau_none_slice=0, tau_domain=0,
+                min_valid_slices=1,
                 min_agreement=0, min_agreement_none=0,
             ),
+            aggregation=Aggregation(kind="mean_probability", level=1.0),
             quality=limits,
             promises=(),
         ),
