@@ -8,7 +8,14 @@ import torch
 
 from hub_model import GuardedClassifier, contract, engine
 from hub_model.case import Case
-from hub_model.contract import MetricsFile, PolicyFile, Sample, TemperatureFile, Thresholds
+from hub_model.contract import (
+    Aggregation,
+    MetricsFile,
+    PolicyFile,
+    Sample,
+    TemperatureFile,
+    Thresholds,
+)
 from hub_model.network import build, to_half
 from training import export, inputs, network_config, preparing, recipe
 from training.fit_guard import Head, Material, fit_all
