@@ -54,7 +54,8 @@ def write(metrics: MetricsFile, folder: Path) -> list[str]:
 
     Args:
         metrics: with the tables "confusion", "reliability", "risk_coverage", "verdicts", "guard",
-            "policy", "policy_outputs", "tau_sweep", "calibration" and "calibration_arms".
+            "severity", "policy", "policy_outputs", "tau_sweep", "calibration" and
+            "calibration_arms".
         folder: is made if need be.
 
     Raises:
@@ -66,11 +67,13 @@ def write(metrics: MetricsFile, folder: Path) -> list[str]:
         "reliability.svg": reliability,
         "risk_coverage.svg": risk_coverage,
         "verdicts.svg": verdicts,
+        "severity.svg": severity,
     }
     tables = {
         "domain_guard.csv": "guard",
         "domain_guard_tau_sweep.csv": "tau_sweep",
         "verdicts.csv": "verdicts",
+        "severity.csv": "severity",
         "policy_summary.csv": "policy",
         "challenge_policy_outputs.csv": "policy_outputs",
     }
@@ -203,6 +206,27 @@ def verdicts(metrics: MetricsFile, path: Path) -> None:
         axes.legend(
             frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=1
         )
+
+
+def severity(metrics: MetricsFile, path: Path) -> None:
+    """Shares refused and called the finding as test images are distorted, one cell a level."""
+    rows = table(metrics, "severity")
+    names = list(dict.fromkeys(str(row["distortion"]) for row in rows))
+    with _figure(metrics, path, (6.6, 1.2 + 0.5 * len(names))) as axes:
+        for place, name in enumerate(names):
+            for step, row in enumerate(one for one in rows if one["distortion"] == name):
+                refused = number(row, "refused") + number(row, "poor_quality")
+                axes.barh(place, 0.9 * refused, left=step, color=GREY, height=0.7)
+                called = number(row, "finding_calls")
+                axes.barh(place, 0.9 * called, left=step + 0.9 * refused, color=ORANGE, height=0.7)
+                level = f"{number(row, 'level'):g}"
+                axes.text(step, place - 0.42, level, fontsize=6, va="bottom")
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.set_xticks([])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, None)
+        axes.set_xlabel("a cell a level: share refused (grey), then called a finding (orange)")
 
 
 @contextmanager

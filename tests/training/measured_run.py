@@ -168,6 +168,18 @@ def metrics(rng: np.random.Generator, recipe: Recipe, *, official: bool = False)
             "calibration_arms": [{"arm": "vector", "measure": "nll", "value": _share(rng)}],
             "policy": [{"threshold": "tau_none", "tau": _share(rng), "test_error": None}],
             "policy_outputs": [{"domain": "test", "verdict": "ACCEPT", "n_images": _count(rng)}],
+            "severity": [
+                {
+                    "distortion": name,
+                    "level": level,
+                    "refused": share,
+                    "poor_quality": 0.0,
+                    "finding_calls": (1 - share) / 2,
+                }
+                for name in ("none", "rotated", "noise")
+                for level in (0.1, 0.5)
+                for share in (_share(rng),)
+            ],
             "tau_sweep": [{"tau_domain": 0.03, "domain": "test", "admitted": _share(rng)}],
             "splits": [
                 {"split": split, "label": label, "n_images": _count(rng), "n_groups": groups}

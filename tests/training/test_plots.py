@@ -62,7 +62,8 @@ def test_verdicts_show_every_domain_with_its_n(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "draw", [plots.confusion, plots.reliability, plots.risk_coverage, plots.verdicts]
+    "draw",
+    [plots.confusion, plots.reliability, plots.risk_coverage, plots.verdicts, plots.severity],
 )
 def test_only_a_phantom_is_stamped_as_one(tmp_path, draw: Callable[..., None]):
     stamped = {}
@@ -72,7 +73,10 @@ def test_only_a_phantom_is_stamped_as_one(tmp_path, draw: Callable[..., None]):
     assert stamped == {True: True, False: False}
 
 
-@pytest.mark.parametrize(("name", "source"), [("domain_guard", "guard"), ("verdicts", "verdicts")])
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("domain_guard", "guard"), ("severity", "severity"), ("verdicts", "verdicts")],
+)
 def test_csv_holds_the_table_unrounded(tmp_path, name, source):
     metrics = parts().metrics
     plots.write(metrics, tmp_path)
@@ -83,7 +87,9 @@ def test_csv_holds_the_table_unrounded(tmp_path, name, source):
     ]
 
 
-@pytest.mark.parametrize("name", ["confusion", "reliability", "risk_coverage", "verdicts", "guard"])
+@pytest.mark.parametrize(
+    "name", ["confusion", "reliability", "risk_coverage", "verdicts", "guard", "severity"]
+)
 def test_a_missing_table_is_refused_by_name(tmp_path, name):
     metrics = parts().metrics
     rest = {key: rows for key, rows in metrics.tables.items() if key != name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import datasets
 import numpy as np
 
 from hub_model import contract
@@ -12,21 +13,24 @@ from hub_model.calibration import probabilities
 from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
 from hub_model.guard import Guard
-from training import calibration_figures, evaluate, monitor
+from training import calibration_figures, dataset, evaluate, monitor, severity
 from training.dataset.report import BuildReport
 from training.evaluate import Judge, Row
 from training.evidence import left_out, measures
 from training.evidence.measures import Subject
 from training.fit_guard import Guards
 from training.inputs import UNKNOWN, Inputs
+from training.learning import sampling
 from training.learning.history import Epoch
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
+from training.preparing import slice_of
 from training.recipe import SET_ASIDE
 from training.scores import Scores
 from training.stages import elsewhere, fitted, prepared, sourced, trained
 from training.stages.job import Job
 
+STRAINED = 64  # test images that are distorted
 LEAKY = "the source's own test images (leaky: their patients are in training too)"
 DISJOINT = "test groups, disjoint from all others"
 
@@ -63,6 +67,7 @@ def run(job: Job) -> None:
         words, fitted.scores(job, "calibration"), test
     )
     metrics.tables.update(_reference(judge, fitted.scores(job, "calibration"), guards.shipped))
+    metrics.tables["severity"] = _severity(job, judge, guards.shipped, words)
     metrics.tables["splits"] = _split_rows(sourced.built(job))
     if recipe.crossval is not None:
         measured = fitted.measured_folds(job)
@@ -106,6 +111,18 @@ def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row
     groups = len(np.unique(scores.inputs.groups))
     p_in_domain = guard.p_in_domain(scores.features)[asked]
     return monitor.tables(monitor.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
+
+
+def _severity(job: Job, judge: Judge, guard: Guard, words: str) -> list[Row]:
+    """What becomes of test images, one a group, as they are made strange."""
+    rows = dataset.load(sourced.dataset(job))["test"]
+    rows = rows.cast_column("image", datasets.Image(decode=False))
+    groups = np.array(rows["group"])
+    chosen = sampling.evenly(np.unique(groups, return_index=True)[1].tolist(), STRAINED)
+    slices = [slice_of(rows[row]["image"]["bytes"]) for row in chosen]
+    recipe = job.recipe
+    subject = severity.Subject(judge, fitted.network(job), guard, recipe.preprocess, recipe.quality)
+    return severity.measure(subject, slices, groups[chosen], words)
 
 
 def _add(metrics: MetricsFile, figures: dict[str, Figure], tables: dict[str, list[Row]]) -> None:
