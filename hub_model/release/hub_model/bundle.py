@@ -19,9 +19,10 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from hub_model import contract
+from hub_model import contract, image_statistics
 from hub_model.contract import (
     EnvironmentFile,
+    FeatureWidths,
     FileEntry,
     GuardFile,
     ManifestFile,
@@ -38,10 +39,17 @@ HUB_FILES = frozenset({".gitattributes"})  # what the Hub itself puts beside a b
 HUB_FOLDER = ".cache"  # the client's own notes in a folder it downloaded to
 COMPILED = "__pycache__"  # appears when a bundle's own package is imported
 SUFFIXES = {
-    contract.REPORTS: (".svg", ".csv"),
+    contract.REPORTS: (".svg", ".csv", ".json"),
     contract.PACKAGE: (".py", ".md", ".txt", ".typed"),
 }  # what a folder of the bundle may hold
-GOLDEN_TENSORS = {"images": 3, "logits": 2, "embedding": 2, "p_in_domain": 1}  # name: dimensions
+GOLDEN_TENSORS = {
+    "images": 3,
+    "logits": 2,
+    "embedding": 2,
+    "middle": 2,
+    "statistics": 2,
+    "p_in_domain": 1,
+}  # name: dimensions
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +134,7 @@ def write_manifest(folder: Path) -> ManifestFile:
         name: FileEntry(size=(folder / name).stat().st_size, sha256=sha256(folder / name))
         for name in list_files(folder)
     }
-    manifest = ManifestFile(format_version=1, files=entries)
+    manifest = ManifestFile(format_version=contract.FORMAT_VERSION, files=entries)
     write_json(folder / contract.MANIFEST, manifest)
     return manifest
 
@@ -207,6 +215,8 @@ def _cross_check(bundle: Bundle) -> None:
     wanted = {
         "logits": (len(images), config.num_classes),
         "embedding": (len(images), bundle.golden["embedding"].shape[1]),
+        "middle": (len(images), bundle.golden["middle"].shape[1]),
+        "statistics": (len(images), len(image_statistics.NAMES)),
         "p_in_domain": (len(images),),
     }
     for name, shape in wanted.items():
@@ -216,11 +226,17 @@ def _cross_check(bundle: Bundle) -> None:
                 f"{name} are {bundle.golden[name].shape} for {len(images)} images and "
                 f"{config.num_classes} classes",
             )
-    if bundle.golden["embedding"].shape[1] != bundle.guard.width:
+    widths = FeatureWidths(
+        embedding=bundle.golden["embedding"].shape[1],
+        middle=bundle.golden["middle"].shape[1],
+        logits=config.num_classes,
+        statistics=len(image_statistics.NAMES),
+    )
+    if bundle.guard.file.widths != widths:
         raise BundleError(
-            contract.GUARD_TENSORS,
-            f"was fitted on embeddings of {bundle.guard.width}, the network's have "
-            f"{bundle.golden['embedding'].shape[1]}",
+            contract.GUARD,
+            f"was fitted on features of widths {bundle.guard.file.widths.model_dump()}, this "
+            f"network and package give {widths.model_dump()}",
         )
     if tuple(config.pretrained_cfg.get("input_size", ())) != (spec.channels, spec.size, spec.size):
         raise BundleError(

@@ -30,10 +30,11 @@ MAX_BATCH = 64  # slices a pass: at 224 px the activations of a ResNet18 stay ne
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
-    """float32 logits `(N, K)`, embedding `(N, D)`, feature map `(N, D, h, w)`."""
+    """float32 logits `(N, K)`, embedding `(N, D)`, middle `(N, E)`, feature map `(N, D, h, w)`."""
 
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    middle: NDArray[np.float32]
     feature_map: NDArray[np.float32]
 
 
@@ -44,6 +45,7 @@ class Engine:
     network: nn.Module  # its forward gives a `network.NetworkOutput`
     preprocess: PreprocessSpec
     classifier_weight: NDArray[np.float32]
+    middle_width: int
 
 
 def load(folder: Path, config: ModelConfig) -> Engine:
@@ -114,11 +116,12 @@ def from_network(network: Network, preprocess: PreprocessSpec) -> Engine:
     import torch
     from torch.fx.experimental.optimization import fuse
 
-    from hub_model.network import classifier_weight
+    from hub_model.network import classifier_weight, middle_width
 
     network.eval().requires_grad_(requires_grad=False)
     fused = fuse(network).to(memory_format=torch.channels_last)
-    return Engine(fused, preprocess, classifier_weight(network).float().numpy())
+    weight = classifier_weight(network).float().numpy()
+    return Engine(fused, preprocess, weight, middle_width(network))
 
 
 def run(engine: Engine, images: NDArray[np.uint8], *, maps: bool) -> Outputs:
@@ -132,14 +135,16 @@ def run(engine: Engine, images: NDArray[np.uint8], *, maps: bool) -> Outputs:
     classes, width = engine.classifier_weight.shape
     logits = np.empty((len(images), classes), np.float32)
     embedding = np.empty((len(images), width), np.float32)
+    middle = np.empty((len(images), engine.middle_width), np.float32)
     feature_maps = [np.empty((0, width, 0, 0), np.float32)]
     for start in range(0, len(images), MAX_BATCH):
         rows = slice(start, start + MAX_BATCH)
         output = _pass(engine, images[rows])
         logits[rows], embedding[rows] = output.logits.numpy(), output.embedding.numpy()
+        middle[rows] = output.middle.numpy()
         if maps:
             feature_maps.append(output.feature_map.contiguous().numpy())
-    return Outputs(logits, embedding, np.concatenate(feature_maps[1:] or feature_maps))
+    return Outputs(logits, embedding, middle, np.concatenate(feature_maps[1:] or feature_maps))
 
 
 def _pass(engine: Engine, images: NDArray[np.uint8]) -> NetworkOutput:

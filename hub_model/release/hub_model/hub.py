@@ -81,7 +81,7 @@ def resolve(repo_id: str, revision: str) -> str:
     if _COMMIT.fullmatch(revision):
         return revision
     api = HfApi()
-    with _asking(f"resolve {revision!r}", repo_id):
+    with asking(f"resolve {revision!r}", repo_id):
         try:
             return _head(api, repo_id, "model", revision)
         except RevisionNotFoundError:
@@ -114,7 +114,7 @@ def download(repo_id: str, revision: str, *, cache: Path | None = None) -> Path:
             f"revision {revision!r} can move or is shortened: give 40 lower-case hex digits, which "
             "`resolve` makes from a tag"
         )
-    with _asking(f"download revision {revision}", repo_id):
+    with asking(f"download revision {revision}", repo_id):
         try:
             folder = Path(snapshot_download(repo_id, revision=revision, cache_dir=cache))
             # Without the list of files, cached pieces of a revision would pass for the whole.
@@ -163,7 +163,7 @@ def publish(
         raise UsageError(f"parent {parent!r} is not a commit: give 40 lower-case hex digits")
     bundle.read(folder)
     api = HfApi()
-    with _asking("publish", repo_id):
+    with asking("publish", repo_id):
         api.create_repo(repo_id, exist_ok=True)
         head = _head(api, repo_id, "model", BRANCH)
         tags = {t.name: t.target_commit for t in api.list_repo_refs(repo_id).tags}
@@ -178,7 +178,7 @@ def publish(
         folder, repo_id, repo_type="model", parent=parent or head, message=message
     )
     if tag is not None and tag not in tags:
-        with _asking(f"tag commit {commit}, which was published without", repo_id):
+        with asking(f"tag commit {commit}, which was published without", repo_id):
             api.create_tag(repo_id, tag=tag, revision=commit)
     return commit
 
@@ -197,7 +197,7 @@ def push_space(
         UsageError: `repo_id` is malformed.
         HubError: the account may not create Gradio Spaces, or the Hub refused otherwise.
     """
-    with _asking("create the Space", repo_id):
+    with asking("create the Space", repo_id):
         try:
             HfApi().create_repo(repo_id, repo_type="space", space_sdk="gradio", exist_ok=True)
         except HfHubHTTPError as error:
@@ -233,7 +233,7 @@ def commit_folder(
     if not names:
         raise UsageError("the folder to publish has no files")
     api = HfApi()
-    with _asking("commit", repo_id):
+    with asking("commit", repo_id):
         head = _head(api, repo_id, repo_type, BRANCH)
         if parent is not None and parent != head:
             raise _moved_on(repo_id, parent)
@@ -313,8 +313,17 @@ def _equal(path: Path, remote: RepoFile) -> bool:
 
 
 @contextmanager
-def _asking(what: str, repo_id: str) -> Iterator[None]:
-    """Turn the client's errors into ours, saying what was asked of which repository."""
+def asking(what: str, repo_id: str) -> Iterator[None]:
+    """Turn the client's errors into ours, saying what was asked of which repository.
+
+    Args:
+        what: was asked, as in "could not publish".
+        repo_id: of which.
+
+    Raises:
+        UsageError: the name is none that the Hub allows.
+        HubError: the Hub refused, or cannot be reached.
+    """
     try:
         yield
     except HFValidationError as error:

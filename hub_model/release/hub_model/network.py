@@ -17,10 +17,19 @@ from hub_model.contract import ModelConfig
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkOutput:
-    """All that one pass yields: logits `(N, K)`, embedding `(N, D)`, feature map `(N, D, h, w)`."""
+    """All that one pass yields.
+
+    Args:
+        logits: `(N, K)`.
+        embedding: `(N, D)`, what the last layer sees.
+        middle: `(N, E)`, what the last stage but one gives, averaged over the image: less of the
+            classes and more of how the image was made.
+        feature_map: `(N, D, h, w)`.
+    """
 
     logits: Tensor
     embedding: Tensor
+    middle: Tensor
     feature_map: Tensor
 
 
@@ -37,9 +46,11 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> NetworkOutput:
         """One pass over normalised images `(N, C, H, W)`."""
-        feature_map = self.backbone.forward_features(images)
+        stage = len(self.backbone.feature_info) - 2
+        feature_map, (before,) = self.backbone.forward_intermediates(images, indices=[stage])
         embedding = self.backbone.forward_head(feature_map, pre_logits=True)
-        return NetworkOutput(self.backbone.get_classifier()(embedding), embedding, feature_map)
+        logits = self.backbone.get_classifier()(embedding)
+        return NetworkOutput(logits, embedding, before.mean(dim=(2, 3)), feature_map)
 
 
 def build(config: ModelConfig) -> Network:
@@ -54,6 +65,11 @@ def classifier_weight(network: Network) -> Tensor:
     """`(K, D)` weight of the linear layer that turns the embedding into logits."""
     weight: Tensor = network.backbone.get_classifier().weight
     return weight.detach()
+
+
+def middle_width(network: Network) -> int:
+    """How many numbers `NetworkOutput.middle` holds of an image."""
+    return int(network.backbone.feature_info[-2]["num_chs"])
 
 
 def to_half(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_model.contract import REASON_TEXT, RESEARCH_ONLY, PolicyFile, Reason, Verdict
+from hub_model.aggregation import Pooled, pool
+from hub_model.contract import (
+    REASON_TEXT,
+    RESEARCH_ONLY,
+    Aggregation,
+    PolicyFile,
+    Reason,
+    Verdict,
+)
 
 Floats = NDArray[np.floating]
 
@@ -48,15 +56,9 @@ class Evidence:
     probabilities: Floats
     p_in_domain: Floats
 
-    @property
-    def case_probabilities(self) -> Floats:
-        """`(K,)` mean of the valid slices' calibrated probabilities.
-
-        Summed in the order of size: a sum in reading order differs in its last bit from order to
-        order, which is enough to cross a threshold.
-        """
-        result: Floats = np.sort(self.probabilities, axis=0).mean(axis=0)
-        return result
+    def pooled(self, how: Aggregation) -> Pooled:
+        """What the valid slices say together; there must be one."""
+        return pool(self.probabilities, self.asserts_finding, how)
 
     @property
     def case_p_in_domain(self) -> float:
@@ -78,10 +80,10 @@ class Evidence:
         finding = self.finding_probability(probs)
         return np.asarray(finding >= 1 - finding)
 
-    def likeliest(self, *, finding: bool) -> int:
-        """Index of the case's likeliest class among those that assert (or deny) the finding."""
+    def likeliest(self, probs: Floats, *, finding: bool) -> int:
+        """Index of the likeliest class, for `(K,)`, among those that assert (or deny) it."""
         side = self.asserts_finding == finding
-        return int(np.argmax(np.where(side, self.case_probabilities, -np.inf)))
+        return int(np.argmax(np.where(side, probs, -np.inf)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,33 +142,39 @@ def decide(evidence: Evidence, policy: PolicyFile, revision: str) -> Decision:
         return _decision(evidence, policy, revision, Verdict.ABSTAIN_QUALITY, reasons)
     if not evidence.case_p_in_domain >= limits.tau_domain:
         return _decision(evidence, policy, revision, Verdict.ABSTAIN_OOD, (Reason.OUT_OF_DOMAIN,))
-    if evidence.leans_to_finding(evidence.case_probabilities):
-        verdict, why = _judge_finding(evidence, policy)
+    pooled = evidence.pooled(policy.aggregation)
+    if evidence.leans_to_finding(pooled.probabilities):
+        verdict, why = _judge_finding(evidence, pooled, policy)
     else:
-        verdict, why = _judge_none(evidence, policy)
+        verdict, why = _judge_none(evidence, pooled, policy)
     return _decision(evidence, policy, revision, verdict, (why,))
 
 
-def _judge_finding(evidence: Evidence, policy: PolicyFile) -> tuple[Verdict, Reason]:
-    limits = policy.thresholds
-    probs = evidence.case_probabilities
+def _judge_finding(
+    evidence: Evidence, pooled: Pooled, policy: PolicyFile
+) -> tuple[Verdict, Reason]:
+    """The slices that the answer was made from must agree on it, not those that show nothing."""
+    limits, probs = policy.thresholds, pooled.probabilities
     if not evidence.finding_probability(probs) >= limits.tau_finding:
         return Verdict.ABSTAIN_LOW_CONF, Reason.LOW_CONFIDENCE
-    if evidence.leans_to_finding(evidence.probabilities).mean() < limits.min_agreement:
+    speaking = evidence.probabilities[pooled.speaks]
+    if evidence.leans_to_finding(speaking).mean() < limits.min_agreement:
         return Verdict.ABSTAIN_DISAGREEMENT, Reason.SLICES_DISAGREE
-    top = evidence.likeliest(finding=True)
-    says_label = evidence.probabilities.argmax(axis=1) == top
+    top = evidence.likeliest(probs, finding=True)
+    says_label = speaking.argmax(axis=1) == top
     if probs[top] < limits.tau_conf or says_label.mean() < limits.min_agreement:
         return Verdict.ACCEPT_FINDING, Reason.TYPE_UNCERTAIN
     return Verdict.ACCEPT, Reason.ACCEPTED
 
 
-def _judge_none(evidence: Evidence, policy: PolicyFile) -> tuple[Verdict, Reason]:
+def _judge_none(evidence: Evidence, pooled: Pooled, policy: PolicyFile) -> tuple[Verdict, Reason]:
+    """Every slice of the case must allow it: a finding in one of them is a finding."""
     limits = policy.thresholds
-    if not 1 - evidence.finding_probability(evidence.case_probabilities) >= limits.tau_none:
+    if not 1 - evidence.finding_probability(pooled.probabilities) >= limits.tau_none:
         return Verdict.ABSTAIN_LOW_CONF, Reason.LOW_CONFIDENCE
     says_none = ~evidence.leans_to_finding(evidence.probabilities)
-    if says_none.mean() < limits.min_agreement_none:
+    absent = 1 - evidence.finding_probability(evidence.probabilities)
+    if says_none.mean() < limits.min_agreement_none or not (absent >= limits.tau_none_slice).all():
         return Verdict.ABSTAIN_DISAGREEMENT, Reason.SOME_SLICES_SHOW_A_FINDING
     return Verdict.ACCEPT, Reason.ACCEPTED
 
@@ -178,15 +186,15 @@ def _decision(
     verdict: Verdict,
     reasons: tuple[Reason, ...],
 ) -> Decision:
-    probs = evidence.case_probabilities if len(evidence.probabilities) else None
     finding = label = shown = None
-    if verdict.accepted and probs is not None:
+    if verdict.accepted:
+        probs = evidence.pooled(policy.aggregation).probabilities
         present = float(evidence.finding_probability(probs))
         asserts = bool(evidence.leans_to_finding(probs))
         finding = evidence.finding if asserts else "none"
         shown = {evidence.finding: present, "none": 1 - present}
         if verdict is Verdict.ACCEPT:
-            label = evidence.label_names[evidence.likeliest(finding=asserts)]
+            label = evidence.label_names[evidence.likeliest(probs, finding=asserts)]
             shown = dict(zip(evidence.label_names, probs.tolist(), strict=True))
     return Decision(
         verdict=verdict,

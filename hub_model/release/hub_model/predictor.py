@@ -12,11 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model import bundle as bundles
-from hub_model import calibration, contract, engine, explain, policy, preprocess, quality
+from hub_model import (
+    calibration,
+    contract,
+    engine,
+    explain,
+    image_statistics,
+    policy,
+    preprocess,
+    quality,
+)
 from hub_model.bundle import Bundle
 from hub_model.case import Case, Slice
 from hub_model.engine import Engine, Outputs
 from hub_model.errors import BundleError
+from hub_model.guard import Features, Guard
 from hub_model.policy import Decision, Evidence
 from hub_model.preprocess import Prepared
 
@@ -144,7 +154,9 @@ class GuardedClassifier:
         valid = [index for index, why in enumerate(reasons) if not why]
         outputs = self._run([prepared[index] for index in valid], maps=maps)
         probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
-        p_in_domain = self.bundle.guard.p_in_domain(outputs.embedding)
+        seen = [image_statistics.statistics(pieces[index], prepared[index]) for index in valid]
+        features = _features(outputs, seen)
+        p_in_domain = self.bundle.guard.p_in_domain(features)
         ends = np.cumsum([0, *(len(case.slices) for case in cases)])
         finding = self.bundle.config.neuroguard.finding
         found = []
@@ -180,12 +192,7 @@ class GuardedClassifier:
     def _check_golden(self) -> None:
         """The golden inputs must give the golden outputs on this machine."""
         golden = self.bundle.golden
-        outputs = engine.run(self._engine, golden["images"], maps=False)
-        found = {
-            "logits": outputs.logits,
-            "embedding": outputs.embedding,
-            "p_in_domain": self.bundle.guard.p_in_domain(outputs.embedding),
-        }
+        found = golden_outputs(self._engine, self.bundle.guard, golden["images"])
         for name, values in found.items():
             gap = float(np.abs(values - golden[name]).max())
             if not gap <= GOLDEN_TOLERANCE * max(1.0, float(np.abs(golden[name]).max())):
@@ -195,3 +202,37 @@ class GuardedClassifier:
                     f"{GOLDEN_TOLERANCE:g}: the weights, the guard or the golden file is not of "
                     "this revision",
                 )
+
+
+def golden_outputs(
+    ready: Engine, guard: Guard, images: NDArray[np.uint8]
+) -> dict[str, NDArray[np.generic]]:
+    """What is made of prepared images: logits, embedding, image statistics and p_in_domain.
+
+    The statistics are those of a slice that was read as it was prepared.
+
+    Args:
+        ready: the network.
+        guard: the one that is shipped.
+        images: `(N, size, size)` uint8.
+    """
+    outputs = engine.run(ready, images, maps=False)
+    size = images.shape[1]
+    seen = [
+        image_statistics.statistics(
+            Slice(image, "raster"), Prepared(image, (0, size, 0, size), len(np.unique(image)))
+        )
+        for image in images
+    ]
+    features = _features(outputs, seen)
+    return {
+        "logits": outputs.logits,
+        "embedding": outputs.embedding,
+        "middle": outputs.middle,
+        "statistics": features.statistics,
+        "p_in_domain": guard.p_in_domain(features),
+    }
+
+
+def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:
+    return Features(outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen))

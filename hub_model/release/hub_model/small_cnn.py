@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 WIDTHS = (32, 64)
+STAGES = ((WIDTHS[0], "features.3"), (WIDTHS[1], "features.7"))  # as timm's `feature_info` has them
 
 default_cfgs = generate_default_cfgs(
     {
@@ -54,10 +55,20 @@ class SmallCnn(nn.Module):
             nn.MaxPool2d(4),
         )
         self.fc = nn.Linear(second, num_classes)
+        self.feature_info = [{"num_chs": width, "module": m} for width, m in STAGES]
 
     def forward_features(self, x: Tensor) -> Tensor:
         """`(N, 64, H / 16, W / 16)` of images `(N, in_chans, H, W)`."""
         return self.features(x)
+
+    def forward_intermediates(self, x: Tensor, indices: list[int]) -> tuple[Tensor, list[Tensor]]:
+        """The feature map, and what the stages of those numbers give, as timm's networks do."""
+        stages = []
+        for number, layer in enumerate(self.features):  # a slice of them could not be traced
+            x = layer(x)
+            if any(name == f"features.{number}" for _, name in STAGES):
+                stages.append(x)
+        return x, [stages[index] for index in indices]
 
     def forward_head(self, x: Tensor, *, pre_logits: bool = False) -> Tensor:
         """`(N, num_classes)`, or the embedding `(N, 64)`, of a feature map."""
