@@ -201,6 +201,7 @@ def threshold_rows(thresholds: Thresholds, model: Model) -> list[tuple[str, str]
         (f"probability of {finding}", percent(thresholds.tau_finding)),
         ("probability of the type named", percent(thresholds.tau_conf)),
         (f"probability of no {finding}", percent(thresholds.tau_none)),
+        ("the same in every slice", percent(thresholds.tau_none_slice)),
         (f"slices that agree on {finding}", percent(thresholds.min_agreement)),
         (f"slices that agree on no {finding}", percent(thresholds.min_agreement_none)),
     ]

@@ -241,6 +241,7 @@ def test_a_promise_tells_target_confidence_and_sample(model: Model) -> None:
         confidence=None,
         bound=None,
         coverage=0.87,
+        unit="image",
         sample=sample,
     )
     policy = model.bundle.policy.model_copy(update={"promises": (promise,)})

@@ -59,7 +59,7 @@ def test_overrides_are_read_as_yaml_and_the_last_one_counts():
         [
             "train.finetune.epochs=3",
             "train.finetune.lr=1e-3",
-            "guard.normalise=false",
+            "guard.bank=50",
             "train.head={epochs: 2, lr: 0.01, modules: [fc, layer4]}",
             "data.patients=null",
             "data.patients=12",
@@ -67,7 +67,7 @@ def test_overrides_are_read_as_yaml_and_the_last_one_counts():
     )
     assert found.train.finetune.epochs == 3
     assert found.train.finetune.lr == 0.001
-    assert found.guard.normalise is False
+    assert found.guard.bank == 50
     assert found.train.head.modules == ("fc", "layer4")
     assert found.data.patients == 12
     assert load("phantom").train.finetune.epochs != 3  # the shipped one is as it was

@@ -43,7 +43,7 @@ def test_nothing_of_a_finished_run_is_planned_to_be_run(run: Path) -> None:
         ("checks.min_side=33", "validate", "checks.min_side was 32, is 33"),
         ("preprocess.window_high=99", "prepare", "preprocess.window_high was 99.5, is 99.0"),
         ("train.clip=1.0", "train", "train.clip was null, is 1.0"),
-        ("guard.normalise=false", "guard", "guard.normalise was true, is false"),
+        ("guard.refusal=0.04", "guard", "guard.refusal was 0.03, is 0.04"),
         ("policy.wrong_type=0.31", "policy", "policy.wrong_type was 0.3, is 0.31"),
         ("evaluate.top_per_class=2", "evaluate", "evaluate.top_per_class was 6, is 2"),
         ("title=Heads", "export", 'title was "Drawn heads, four classes, guarded", is "Heads"'),
@@ -75,7 +75,9 @@ def test_an_output_that_was_altered_or_removed_is_made_again(run: Path) -> None:
     (run / "prepare" / "test.npy").unlink()
     assert planned(run)["prepare"].reasons == ("its test.npy is gone or altered",)
     shutil.rmtree(run / "guard")
-    assert planned(run)["guard"].reasons == ("no result yet", "after prepare, calibrate")
+    assert planned(run)["guard"].reasons == (
+        "no result yet", "after prepare, train, calibrate",
+    )  # fmt: skip
 
 
 def test_a_changed_library_or_code_is_a_reason(run: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_dry_run_writes_the_plan_and_runs_nothing(run: Path) -> None:
     assert [stage["name"] for stage in found["stages"]] == list(ORDER)
     stage = next(one for one in found["stages"] if one["name"] == "policy")
     assert (stage["action"], stage["digest"]) == ("run", None)
-    assert stage["inputs"].keys() == {"prepare", "calibrate", "guard"}
+    assert stage["inputs"].keys() == {"prepare", "train", "calibrate", "guard"}
     assert all(len(digest) == 64 for digest in stage["inputs"].values())
     assert stage["outputs"] == ["final_policy_config.json"]
     assert stage["config"]["policy.wrong_type"] == 0.31
