@@ -45,6 +45,6 @@ def convert(
 
     The old form is best_model.pth beside domain_guard_lr.npz. Prints the bundle's folder.
     """
-    from training.convert import convert as converted
+    from training.bundle.convert import convert as converted
 
     print(converted(old, out, none_labels=tuple(none_label or ())))

@@ -48,8 +48,8 @@ def monitor(
     case of its own. The page's name is printed, and the JSON document's; a shift is no error.
     """
     from hub_model.errors import UsageError
-    from training import monitor as monitoring
-    from training.monitor_page import document, page
+    from training.monitor import shift as monitoring
+    from training.monitor.page import document, page
     from training.whole_file import whole_file, write_json
 
     classifier = open_model(model).classifier

@@ -38,7 +38,8 @@ from hub_model.handler import EndpointHandler
 from hub_model.image_statistics import NAMES
 from hub_model.network import build, middle_width, to_half
 from hub_model.reading import read_bytes, read_case
-from training import export, network_config
+from training import network_config
+from training.bundle import export
 from training.preparing import slice_of
 from training.sources.phantom import phantom_records
 

@@ -15,12 +15,13 @@ from hub_model.calibration import BINS, ece, nll, probabilities
 from hub_model.contract import COMBINED, Figure, FindingSpec, MetricsFile, PolicyFile, Verdict
 from hub_model.guard import Guard
 from hub_model.policy import Decision
-from training import calibration_figures, policy_figures
+from training.calibration import figures as calibration_figures
 from training.fit_guard import Guards
 from training.fit_guard.judge import Domain, judge
+from training.policy import figures as policy_figures
+from training.policy.verdicts import decisions
 from training.scores import Scores, together
 from training.statistics import figure, macro_f1
-from training.verdicts import decisions
 
 Row = dict[str, str | int | float | None]
 

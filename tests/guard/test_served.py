@@ -17,7 +17,8 @@ from hub_model.contract import (
     Thresholds,
 )
 from hub_model.network import build, to_half
-from training import export, inputs, network_config, preparing, recipe
+from training import inputs, network_config, preparing, recipe
+from training.bundle import export
 from training.fit_guard import Head, Material, fit_all
 from training.scores import score
 from training.sources.phantom import phantom_records

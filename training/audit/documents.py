@@ -14,7 +14,7 @@ from training.audit.markdown import render
 from training.audit.model import Report
 from training.audit.page import page
 from training.audit.plots import draw
-from training.card_figures import OFFICIAL, TEST
+from training.bundle.card_figures import OFFICIAL, TEST
 from training.dataset.workshop import workshop
 from training.whole_file import whole_file
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.audit.model import Leak, Report
-from training.card_figures import percent
-from training.plots import BLUE, GREY, ORANGE, STYLE
+from training.bundle.card_figures import percent
+from training.bundle.plots import BLUE, GREY, ORANGE, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hub_model.errors import UsageError
+from training.bundle.plots import BLUE, GREY, ORANGE, Row, picture
 from training.pictures.model import CrossValidated, Curve, CurvesFile, FoldedTarget, Mean, Target
-from training.plots import BLUE, GREY, ORANGE, Row, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

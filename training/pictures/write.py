@@ -13,12 +13,12 @@ from hub_model.calibration import probabilities
 from hub_model.contract import MetricsFile
 from hub_model.engine import Engine
 from hub_model.policy import Decision
-from training import plots
+from training.bundle import plots
+from training.bundle.plots import Row
 from training.learning.crossval import OutOfFold
 from training.learning.history import Epoch
 from training.pictures import curves, draw, examples, fold_curves, gallery
 from training.pictures.model import CURVES, EXAMPLES, GALLERY, PLOTS, CurvesFile
-from training.plots import Row
 from training.recipe import Recipe
 from training.scores import Scores
 from training.whole_file import whole_file

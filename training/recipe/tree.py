@@ -173,7 +173,7 @@ class PolicySpec(Node):
     """What the thresholds must keep, at the given confidence."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]  # 1 - delta of each exact bound
-    # Each rate is a mean over the groups that get such an answer, see `training.promise`.
+    # Each rate is a mean over the groups that get such an answer, see `training.policy.promise`.
     tumor_called_none: Share  # at most, of what is answered "none"
     none_called_tumor: Share  # at most, of what is answered with the finding
     wrong_type: Share  # at most, of what is answered with a type

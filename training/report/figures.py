@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
 from hub_model.contract import Figure, MetricsFile
-from training.card_figures import (
+from training.bundle.card_figures import (
     AS_LABELLED,
     BY_GROUP,
     BY_IMAGE,
@@ -17,7 +17,7 @@ from training.card_figures import (
     shown,
     spoken,
 )
-from training.plots import Row, number, table
+from training.bundle.plots import Row, number, table
 from training.report import html
 from training.report.html import NOTHING, Html
 

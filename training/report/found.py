@@ -13,6 +13,7 @@ from hub_model.contract import EnvironmentFile, MetricsFile
 from hub_model.errors import UsageError
 from training.audit.model import Finding
 from training.audit.model import Report as Audit
+from training.bundle.plots import Row
 from training.pictures.model import (
     CURVES,
     EXAMPLES,
@@ -25,7 +26,6 @@ from training.pictures.model import (
     GalleryFile,
     read_json,
 )
-from training.plots import Row
 from training.recipe import Recipe
 
 Model = TypeVar("Model", bound=BaseModel)

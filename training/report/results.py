@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hub_model.contract import Figure, Verdict
-from training.card_figures import BY_GROUP, BY_IMAGE, percent
+from training.bundle.card_figures import BY_GROUP, BY_IMAGE, percent
+from training.bundle.plots import number, table
 from training.pictures import draw
 from training.pictures.model import MIN_GROUPS, CrossValidated, Mean
-from training.plots import number, table
 from training.report import figures, html
 from training.report.found import Found
 from training.report.html import NOTHING, Html, paragraph

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from training.audit.model import Finding, Severity
-from training.card_figures import AS_LABELLED, OFFICIAL, TEST
+from training.bundle.card_figures import AS_LABELLED, OFFICIAL, TEST
 from training.report import figures, html
 from training.report.found import Found
 from training.report.html import NOTHING, Html, paragraph

@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 
 from hub_model import contract
 from hub_model.bundle import write_json
-from training import fit_temperature, inputs
+from training import inputs
+from training.calibration import temperature as fit_temperature
 from training.learning import crossval_figures
 from training.scores import score
 from training.stages import elsewhere, fitted, prepared

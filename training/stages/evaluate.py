@@ -13,7 +13,8 @@ from hub_model.calibration import probabilities
 from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
 from hub_model.guard import Guard
-from training import calibration_figures, dataset, evaluate, monitor, severity
+from training import dataset, evaluate, severity
+from training.calibration import figures as calibration_figures
 from training.dataset.report import BuildReport
 from training.evaluate import Judge, Row
 from training.evidence import left_out, measures
@@ -22,6 +23,7 @@ from training.fit_guard import Guards
 from training.inputs import UNKNOWN, Inputs
 from training.learning import sampling
 from training.learning.history import Epoch
+from training.monitor import shift as monitor
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
 from training.preparing import slice_of
@@ -104,7 +106,7 @@ def _evidence(
 
 
 def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row]]:
-    """What new images are compared with, see `training.monitor`."""
+    """What new images are compared with, see `training.monitor.shift`."""
     asked = scores.inputs.valid
     probs = probabilities(scores.logits[asked], judge.temperature)
     verdicts = [one.verdict for one in judge.decide(scores, guard)]

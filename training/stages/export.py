@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from safetensors.torch import load_file
 
-from training import export, network_config
+from training import network_config
+from training.bundle import export
 from training.fit_guard import Guards
 from training.stages import fitted, sourced, trained
 from training.stages.fitted import BUNDLE

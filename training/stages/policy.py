@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub_model import contract
 from hub_model.bundle import write_json
-from training import fit_policy
+from training.policy import fit as fit_policy
 from training.stages import fitted, prepared
 from training.stages.job import Job
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hub_model.errors import UsageError
+from tests.training.bundle.test_plots import words
 from tests.training.pictures import small
 from tests.training.pictures.test_fold_curves import measured, told
-from tests.training.test_plots import words
 from training.pictures import draw
 from training.pictures.model import CurvesFile, read_json
 

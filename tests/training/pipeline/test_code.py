@@ -63,7 +63,12 @@ def test_the_training_does_not_depend_on_guard_policy_or_pictures() -> None:
     """What costs half an hour must not be undone by a change of what costs seconds."""
     found = code.closure("training.stages.train")
     assert {"training.learning.loop", "training.learning.augment", "hub_model.network"} <= found
-    for name in ("hub_model.policy", "hub_model.guard", "training.plots", "training.export"):
+    for name in (
+        "hub_model.policy",
+        "hub_model.guard",
+        "training.bundle.plots",
+        "training.bundle.export",
+    ):
         assert name not in found
 
 

@@ -27,7 +27,7 @@ from hub_model.guard import Guard
 from hub_model.network import build
 from hub_model.predictor import GuardedClassifier, golden_outputs
 from hub_model.preprocess import prepare
-from training import card, plots
+from training.bundle import card, plots
 from training.checkout import code_commit
 from training.sources.phantom import phantom_records
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
-from training.monitor import LEVEL, SCORES, Seen, Shift
-from training.plots import BLUE, ORANGE, picture
+from training.bundle.plots import BLUE, ORANGE, picture
+from training.monitor.shift import LEVEL, SCORES, Seen, Shift
 from training.report import html
 from training.report.html import Html
 from training.report.page import TEMPLATE

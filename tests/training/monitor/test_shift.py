@@ -7,9 +7,9 @@ import pytest
 
 from hub_model.contract import MetricsFile, Verdict
 from hub_model.errors import BundleError, UsageError
-from training import monitor
-from training.monitor import LEVEL, compare, reference_of, seen, tables
-from training.monitor_page import document, page
+from training.monitor import shift as monitor
+from training.monitor.page import document, page
+from training.monitor.shift import LEVEL, compare, reference_of, seen, tables
 
 DRAWS = 200
 

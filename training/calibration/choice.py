@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model.calibration import nll
-from training.calibration_arms import ARMS, Arm, Labels, Logits, Probs, untouched
+from training.calibration.arms import ARMS, Arm, Labels, Logits, Probs, untouched
 
 FOLDS = 5
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit_policy import COVERAGES
-from training.promise import Groups, Test, Wrong, losses
+from training.policy.fit import COVERAGES
+from training.policy.promise import Groups, Test, Wrong, losses
 
 Confidence = NDArray[np.float64]
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from hub_model.calibration import probabilities
 from hub_model.contract import FeatureWidths, GuardFile, MemberFile, Sample
 from hub_model.guard import Guard
-from training import fit_policy, recipe
-from training.fit_policy import FEWEST, SHIPPED, NoThresholdError, choose
+from training import recipe
 from training.inputs import UNKNOWN, Inputs
-from training.promise import bound, losses
+from training.policy import fit as fit_policy
+from training.policy.fit import FEWEST, SHIPPED, NoThresholdError, choose
+from training.policy.promise import bound, losses
+from training.policy.verdicts import decisions
 from training.scores import Scores
-from training.verdicts import decisions
 
 RECIPE = recipe.load("phantom")
 DRAWS = 120

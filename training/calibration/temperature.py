@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hub_model.calibration import ece, nll, probabilities
 from hub_model.contract import TemperatureFile
-from training.calibration_arms import warmth
-from training.calibration_choice import held_out
+from training.calibration.arms import warmth
+from training.calibration.choice import held_out
 from training.scores import Scores
 from training.statistics import sample
 

@@ -11,7 +11,7 @@ from hub_model.contract import (
     QualityLimits,
     Thresholds,
 )
-from training.aggregation import WAYS, Stack, rows
+from training.policy.pooling import WAYS, Stack, rows
 
 FINDING = FindingSpec(name="tumor", none_labels=("none",))
 POLICY = PolicyFile(

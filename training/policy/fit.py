@@ -20,7 +20,7 @@ from hub_model.contract import PolicyFile, Promise, Thresholds
 from hub_model.errors import NeuroguardError
 from hub_model.guard import Guard
 from training.inputs import UNKNOWN, Inputs
-from training.promise import Groups, PValue, Test, bound, by_one, losses
+from training.policy.promise import Groups, PValue, Test, bound, by_one, losses
 from training.recipe import Recipe
 from training.scores import Scores
 from training.statistics import sample

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import promise
-from training.promise import TESTS, bound, losses
+from training.policy import promise
+from training.policy.promise import TESTS, bound, losses
 from training.statistics import upper_bound
 
 RIGOROUS = ("any", "one", "draws", "hoeffding_bentkus", "betting")

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
 from hub_model.calibration import nll, probabilities
-from training import calibration_arms as arms
-from training import calibration_choice as choice
-from training.calibration_arms import ARMS
+from training.calibration import arms, choice
+from training.calibration.arms import ARMS
 
 
 def scored(distort, n=900, seed=0):

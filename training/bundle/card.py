@@ -22,7 +22,7 @@ from hub_model.contract import (
     Promise,
     TemperatureFile,
 )
-from training.card_figures import FIGURES, TEST, markdown, percent, sections, shown
+from training.bundle.card_figures import FIGURES, TEST, markdown, percent, sections, shown
 from training.recipe import Recipe
 from training.sources.stream import find
 from training.sources.table import Source

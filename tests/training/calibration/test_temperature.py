@@ -9,9 +9,9 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from hub_model.calibration import nll, probabilities
-from training import fit_temperature
-from training.calibration_arms import warmth
-from training.calibration_choice import held_out
+from training.calibration import temperature as fit_temperature
+from training.calibration.arms import warmth
+from training.calibration.choice import held_out
 from training.inputs import Inputs
 from training.scores import Scores
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.fit_policy import choose
-from training.promise import TESTS, losses
-from training.promise_check import Answers, check, threshold
+from training.policy.check import Answers, check, threshold
+from training.policy.fit import choose
+from training.policy.promise import TESTS, losses
 
 
 def answers(patients=120, slices=10, seed=0):

@@ -48,8 +48,8 @@ from hub_model.contract import (
     Thresholds,
 )
 from hub_model.errors import UsageError
-from training.card import CONVERTED_FROM
-from training.older_form import FILES, WEIGHTS, ConversionError, OlderBundle, read
+from training.bundle.card import CONVERTED_FROM
+from training.bundle.older_form import FILES, WEIGHTS, ConversionError, OlderBundle, read
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,7 +100,8 @@ def convert(old: Path, out: Path, *, none_labels: Sequence[str] = ()) -> Path:
         ConversionError: a file is missing, broken or contradicts another; the message names it.
     """
     from hub_model.network import build, middle_width
-    from training import export, network_config
+    from training import network_config
+    from training.bundle import export
 
     if out.exists():
         raise UsageError("the target exists already: name a folder that does not")
@@ -240,7 +241,7 @@ def _policy(older: OlderBundle) -> PolicyFile:
 
 
 def _environment(hashes: dict[str, str], older: OlderBundle) -> EnvironmentFile:
-    from training import export
+    from training.bundle import export
 
     recipe: dict[str, object] = {CONVERTED_FROM: hashes, "notes": older.notes}
     return export.environment(

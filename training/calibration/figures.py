@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model.calibration import BINS, probabilities
-from training import calibration_measures as measures
-from training.calibration_arms import ARMS, Labels, Probs
-from training.calibration_choice import held_out
+from training.calibration import measures
+from training.calibration.arms import ARMS, Labels, Probs
+from training.calibration.choice import held_out
 from training.scores import Scores
 from training.statistics import weighted_figure
 

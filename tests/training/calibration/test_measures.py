@@ -8,7 +8,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from hub_model.calibration import BINS, ece, nll
-from training import calibration_measures as measures
+from training.calibration import measures
 
 CLASSES = 4
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from hub_model import contract
 from hub_model.contract import Figure, GuardFile, MetricsFile, Verdict
 from hub_model.errors import BundleError
-from training.plots import Row, number, table
+from training.bundle.plots import Row, number, table
 
 # Prefixes of the names of figures.
 TEST, AS_LABELLED, OFFICIAL = "test.", "as_labelled.", "official_split."

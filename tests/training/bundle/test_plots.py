@@ -11,7 +11,7 @@ import pytest
 
 from hub_model.errors import BundleError
 from tests.training.measured_run import DOMAINS, parts
-from training import plots
+from training.bundle import plots
 
 SIZE_LIMIT = 60_000  # bytes of one picture; a card loads four of them
 

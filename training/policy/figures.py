@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hub_model.contract import Figure, PolicyFile, Promise
 from hub_model.policy import Decision
-from training.calibration_measures import mean
+from training.calibration.measures import mean
 from training.scores import Scores
 from training.statistics import weighted_figure
 

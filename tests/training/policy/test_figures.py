@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training import policy_figures
-from training.policy_figures import TAUS, over_groups, tau_sweep
-from training.promise import losses
+from training.policy import figures as policy_figures
+from training.policy.figures import TAUS, over_groups, tau_sweep
+from training.policy.promise import losses
 
 
 def test_the_rate_on_test_images_is_the_one_that_is_promised():

@@ -17,7 +17,7 @@ from hub_model.contract import PHANTOM_WARNING, MetricsFile
 from hub_model.errors import BundleError, UsageError
 from hub_model.policy import Decision
 from tests.training.measured_run import DOMAINS, FIGURES, GUARDS, NEAR, Parts, parts
-from training import card
+from training.bundle import card
 
 REPORTS = ["confusion.svg", "verdicts.svg", "verdicts.csv"]
 CELL = r"[^|\n]+"

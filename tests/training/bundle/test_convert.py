@@ -20,8 +20,8 @@ from hub_model import GuardedClassifier, contract
 from hub_model.contract import Verdict
 from hub_model.errors import BundleError, UsageError
 from hub_model.reading import read_bytes
-from training.convert import convert
-from training.older_form import (
+from training.bundle.convert import convert
+from training.bundle.older_form import (
     FILES,
     GUARD,
     POLICY,

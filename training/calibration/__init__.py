@@ -1,0 +1,1 @@
+"""Probabilities that mean what they say: what is fitted, and how it is judged."""

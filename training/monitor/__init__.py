@@ -1,0 +1,1 @@
+"""New images against the reference of a revision."""

@@ -1,0 +1,1 @@
+"""Thresholds, what they promise, and what became of it."""
