@@ -180,6 +180,8 @@ def metrics(rng: np.random.Generator, recipe: Recipe, *, official: bool = False)
                 for level in (0.1, 0.5)
                 for share in (_share(rng),)
             ],
+            "promise_check": [{"threshold": "tau_none", "counted": "group", "draws": 500}],
+            "pooling": [{"kind": "vote", "level": 1.0, "with_called_none": _share(rng)}],
             "tau_sweep": [{"tau_domain": 0.03, "domain": "test", "admitted": _share(rng)}],
             "splits": [
                 {"split": split, "label": label, "n_images": _count(rng), "n_groups": groups}

@@ -54,8 +54,8 @@ def write(metrics: MetricsFile, folder: Path) -> list[str]:
 
     Args:
         metrics: with the tables "confusion", "reliability", "risk_coverage", "verdicts", "guard",
-            "severity", "policy", "policy_outputs", "tau_sweep", "calibration" and
-            "calibration_arms".
+            "severity", "promise_check", "pooling", "policy", "policy_outputs", "tau_sweep",
+            "calibration" and "calibration_arms".
         folder: is made if need be.
 
     Raises:
@@ -74,6 +74,8 @@ def write(metrics: MetricsFile, folder: Path) -> list[str]:
         "domain_guard_tau_sweep.csv": "tau_sweep",
         "verdicts.csv": "verdicts",
         "severity.csv": "severity",
+        "promise_check.csv": "promise_check",
+        "pooling.csv": "pooling",
         "policy_summary.csv": "policy",
         "challenge_policy_outputs.csv": "policy_outputs",
     }

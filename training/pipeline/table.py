@@ -233,7 +233,7 @@ STAGES = (
         "measure once what nothing was fitted on, and draw it",
         keys=(
             *_NETWORK, "phantom", "data.scheme", "data.strangers", "data.review", *_BESIDE,
-            "crossval", "policy.chosen_on", "evaluate", "quality", "seed",
+            "crossval", "policy", "guard.refusal", "evaluate", "quality", "seed",
         ),
         leaves=("metrics.json", "curves.json", "gallery", "examples"),
         needs=("split", "prepare", "train", "calibrate", "guard", "policy"),

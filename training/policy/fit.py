@@ -182,6 +182,12 @@ class Asked:
     by: str
 
 
+def of_split(scores: Scores, guard: Guard, refusal: float) -> Asked:
+    """Images of the threshold split that quality and guard let pass."""
+    asked = scores.rows(_passed(scores, guard, refusal))
+    return Asked("threshold", asked.inputs, asked.logits, "judged by this network")
+
+
 def out_of_fold(inputs: Inputs, logits: NDArray[np.float32]) -> Asked:
     """Images that each were scored by the network of a fold that had not met their group.
 
@@ -221,8 +227,7 @@ def fit(
             f"{guard.least_p:.3g}: nothing would ever be refused; give the calibration split a "
             "larger share"
         )
-    passed = scores.inputs.valid & (guard.p_in_domain(scores.features) >= refusal)
-    asked = folds or _of_split(scores.rows(passed))
+    asked = folds or of_split(scores, guard, refusal)
     probs = probabilities(asked.logits, temperature)
     asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
     labels, present = asked.inputs.labels, asked.inputs.present
@@ -271,7 +276,7 @@ def fit(
             target=refusal,
             confidence=None,
             bound=None,
-            coverage=float(passed.mean()),
+            coverage=float(_passed(scores, guard, refusal).mean()),
             unit="image",
             sample=guard.file.fitted_on[1],
         ),
@@ -293,5 +298,5 @@ def fit(
     )
 
 
-def _of_split(scores: Scores) -> Asked:
-    return Asked("threshold", scores.inputs, scores.logits, "judged by this network")
+def _passed(scores: Scores, guard: Guard, refusal: float) -> Mask:
+    return scores.inputs.valid & (guard.p_in_domain(scores.features) >= refusal)

@@ -26,6 +26,7 @@ from training.learning.history import Epoch
 from training.monitor import shift as monitor
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
+from training.policy import studies
 from training.preparing import slice_of
 from training.recipe import SET_ASIDE
 from training.scores import Scores
@@ -69,6 +70,9 @@ def run(job: Job) -> None:
         words, fitted.scores(job, "calibration"), test
     )
     metrics.tables.update(_reference(judge, fitted.scores(job, "calibration"), guards.shipped))
+    asked, t = fitted.asked(job), judge.temperature
+    metrics.tables["promise_check"] = studies.promises(asked, t, recipe)
+    metrics.tables["pooling"] = studies.ways_of_pooling(asked, t, recipe, judge.policy)
     metrics.tables["severity"] = _severity(job, judge, guards.shipped, words)
     metrics.tables["splits"] = _split_rows(sourced.built(job))
     if recipe.crossval is not None:

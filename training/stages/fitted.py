@@ -17,6 +17,7 @@ from training.fit_guard import Head
 from training.fit_guard.judge import Domain
 from training.learning import crossval
 from training.learning.crossval import OutOfFold
+from training.policy.fit import Asked, of_split, out_of_fold
 from training.scores import Scores
 from training.stages import prepared, trained
 from training.stages.job import Job
@@ -91,6 +92,14 @@ def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
     names = [spec.name for spec in job.recipe.data.strangers]
     arms = sorted(path.name for path in folder.iterdir())
     return {arm: {name: _guard(folder / arm / name) for name in names} for arm in arms}
+
+
+def asked(job: Job) -> Asked:
+    """What the thresholds are chosen on."""
+    if job.recipe.policy.chosen_on == "threshold":
+        return of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
+    by_group = next(one for one in folds(job) if one.by == "group")
+    return out_of_fold(prepared.folded(job), by_group.logits)
 
 
 def policy(job: Job) -> PolicyFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub_model import contract
 from hub_model.bundle import write_json
 from training.policy import fit as fit_policy
-from training.stages import fitted, prepared
+from training.stages import fitted
 from training.stages.job import Job
 
 FITTED_ON = "threshold"
@@ -19,9 +19,5 @@ def run(job: Job) -> None:
     """
     temperature = fitted.temperature(job).temperature
     scores, guard = fitted.scores(job, FITTED_ON), fitted.guard(job)
-    folds = None
-    if job.recipe.policy.chosen_on == "folds":
-        by_group = next(one for one in fitted.folds(job) if one.by == "group")
-        folds = fit_policy.out_of_fold(prepared.folded(job), by_group.logits)
-    found = fit_policy.fit(scores, temperature, guard, job.recipe, folds)
+    found = fit_policy.fit(scores, temperature, guard, job.recipe, fitted.asked(job))
     write_json(job.out / contract.POLICY, found)

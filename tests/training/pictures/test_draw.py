@@ -102,7 +102,8 @@ def test_a_history_that_cannot_be_drawn_is_refused(tmp_path, history, message):
 def test_the_stage_draws_all_of_them(drawn):
     assert {path.name for path in (drawn / "plots").iterdir()} == {
         "confusion.svg", "reliability.svg", "risk_coverage.svg", "verdicts.svg", "verdicts.csv",
-        "severity.svg", "severity.csv", "policy_summary.csv", "challenge_policy_outputs.csv",
+        "severity.svg", "severity.csv", "promise_check.csv", "pooling.csv", "policy_summary.csv",
+        "challenge_policy_outputs.csv",
         "domain_guard_tau_sweep.csv", "calibration_metrics.json",
         "domain_guard.csv", "roc.svg", "precision_recall.svg", "training.svg",
         "folds_by_group.svg", "folds_by_image.svg",
