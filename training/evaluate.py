@@ -50,7 +50,7 @@ class Judge:
     @property
     def asserts(self) -> NDArray[np.bool_]:
         """`(K,)` which classes assert the finding."""
-        return np.array([name not in self.finding.none_labels for name in self.label_names])
+        return self.finding.asserted_by(self.label_names)
 
 
 def evaluate(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hub_model.contract.base import FormatVersion, Frozen, Share
@@ -43,6 +46,10 @@ class FindingSpec(Frozen):
 
     name: str  # what an accepted finding is called, e.g. "tumor"
     none_labels: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    def asserted_by(self, label_names: Sequence[str]) -> NDArray[np.bool_]:
+        """`(K,)` which of the labels assert the finding."""
+        return np.array([name not in self.none_labels for name in label_names])
 
 
 class ModelCardFacts(Frozen):

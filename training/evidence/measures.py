@@ -46,7 +46,7 @@ class Subject:
     @property
     def asserts(self) -> NDArray[np.bool_]:
         """`(K,)` which classes assert the finding."""
-        return np.array([name not in self.finding.none_labels for name in self.label_names])
+        return self.finding.asserted_by(self.label_names)
 
     def p_finding(self, images: NDArray[np.uint8]) -> Shares:
         """`(N,)` calibrated probability of the finding."""

@@ -7,24 +7,20 @@ are left out with them.
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from hub_model.contract import ModelConfig
 from hub_model.errors import UsageError
 from training import processes
 from training.inputs import Inputs
 from training.learning import digests, loop
+from training.learning.trained import CHECKPOINTS, METRICS, WEIGHTS
 from training.recipe import Recipe
-
-WEIGHTS = "weights.safetensors"
 
 
 def judged(data: Inputs, source: str) -> NDArray[np.bool_]:
@@ -71,11 +67,7 @@ def run(
     for source in () if recipe.crossval is None else recipe.crossval.sources:
         judged(data, source)
         learnt = data.rows(without(data, source))
-        belongs = {
-            "recipe": digests.of_recipe(recipe),
-            "first weights": digests.of_weights_file(recipe),
-            "images": digests.of_inputs(learnt),
-        }
+        belongs = digests.of_training(recipe, learnt)
         target = folder / source
         if processes.here().once(partial(digests.is_of, target / WEIGHTS, belongs)):
             continue
@@ -84,17 +76,9 @@ def run(
             config,
             learnt,
             validation.rows(without(validation, source)),
-            checkpoints=target / "checkpoints",
-            metrics=target / "metrics.jsonl",
+            checkpoints=target / CHECKPOINTS,
+            metrics=target / METRICS,
         )
         if processes.here().main:
-            _write(target, trained, belongs)
-
-
-def _write(target: Path, trained: loop.Trained, belongs: dict[str, str]) -> None:
-    epochs = [asdict(epoch) for epoch in trained.history]
-    (target / "history.json").write_text(json.dumps(epochs, indent=2) + "\n")
-    partial_weights = target / f"{WEIGHTS}.partial"
-    save_file(trained.state, partial_weights, metadata={"format": "pt", **belongs})
-    partial_weights.rename(target / WEIGHTS)
-    shutil.rmtree(target / "checkpoints")
+            trained.write(target, belongs)
+            shutil.rmtree(target / CHECKPOINTS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from safetensors.torch import save_file as save_weights
 
 from hub_model import engine
 from hub_model.contract import ModelConfig
@@ -27,11 +26,11 @@ from training.dataset import splits
 from training.inputs import Inputs
 from training.learning import digests, loop
 from training.learning.history import Epoch
+from training.learning.trained import CHECKPOINTS, METRICS, read_history
 from training.recipe import CrossValidationSpec, Recipe
 
 By = Literal["group", "image"]
 SCORES = "scores.safetensors"
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +93,8 @@ def run(
         UsageError: as `divide`, or the folder holds folds of another recipe or of other images.
     """
     folds = divide(data, spec, by)
-    belongs = {
-        "recipe": digests.of_recipe(recipe),
-        "first weights": digests.of_weights_file(recipe),
-        "images": digests.of_inputs(data),
-        "division": json.dumps([by, spec.model_dump(include={"folds", "seed"})]),
-    }
+    division = json.dumps([by, spec.model_dump(include={"folds", "seed"})])
+    belongs = {**digests.of_training(recipe, data), "division": division}
     others = processes.here()
     for number in range(spec.folds):
         target = folder / f"fold-{number}"
@@ -143,8 +138,7 @@ def _read_fold(
             f"{target.name} was tested on {len(scores['rows'])} images that are not the "
             f"{len(rows)} of this division: give another folder, or remove this one"
         )
-    kept = json.loads((target / "history.json").read_text())
-    return scores["logits"], tuple(Epoch(**epoch) for epoch in kept)
+    return scores["logits"], read_history(target)
 
 
 def _train(
@@ -167,8 +161,8 @@ def _train(
         config,
         data.rows((folds != number) & (folds != watched)),
         data.rows(folds == watched),
-        checkpoints=target / "checkpoints",
-        metrics=target / "metrics.jsonl",
+        checkpoints=target / CHECKPOINTS,
+        metrics=target / METRICS,
     )
     if not processes.here().main:
         return
@@ -176,10 +170,8 @@ def _train(
     network.backbone.load_state_dict(trained.state)
     ready = engine.from_network(network, recipe.preprocess)
     outputs = engine.run(ready, data.rows(tested).images, maps=False)
-    save_weights(trained.state, target / WEIGHTS, metadata={"format": "pt"})
-    epochs = [asdict(epoch) for epoch in trained.history]
-    (target / "history.json").write_text(json.dumps(epochs, indent=2) + "\n")
+    trained.write(target)
     partial = target / f"{SCORES}.partial"
     save_file({"rows": tested, "logits": outputs.logits}, partial, metadata=belongs)
     partial.rename(target / SCORES)
-    shutil.rmtree(target / "checkpoints")
+    shutil.rmtree(target / CHECKPOINTS)

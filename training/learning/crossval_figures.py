@@ -77,7 +77,9 @@ def _by_source(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> di
     """Of each source's images with and without the finding, the share that is said to be so."""
     if data.sources is None or len(names := np.unique(data.sources)) < 2:
         return {}
-    score = probabilities(found.logits, 1.0)[:, _asserts(recipe)].sum(axis=1)
+    score = probabilities(found.logits, 1.0)[:, recipe.finding.asserted_by(recipe.labels)].sum(
+        axis=1
+    )
     right = (score >= 0.5) == data.present
     sides = {"finding_sensitivity": data.present, "finding_specificity": ~data.present}
     return {
@@ -95,18 +97,13 @@ def _mean(hits: NDArray[np.bool_], rows: Rows) -> float:
 
 
 def _refuse_few(recipe: Recipe, data: Inputs) -> None:
-    present = _asserts(recipe)[data.labels]
+    present = recipe.finding.asserted_by(recipe.labels)[data.labels]
     for words, side in (("show", present), ("do not show", ~present)):
         if (groups := len(np.unique(data.groups[side]))) < MIN_GROUPS:
             raise UsageError(
                 f"{groups} groups {words} a {recipe.finding.name}: figures with intervals take "
                 f"{MIN_GROUPS} of either kind"
             )
-
-
-def _asserts(recipe: Recipe) -> NDArray[np.bool_]:
-    """`(K,)` which classes assert the finding."""
-    return np.array([name not in recipe.finding.none_labels for name in recipe.labels])
 
 
 def _or_none(value: float) -> float | None:
@@ -120,7 +117,7 @@ def _statistics(
     """Name to a function of row numbers; those of the finding take a class as having it or not."""
     probs = probabilities(found.logits, 1.0)
     labels, said = data.labels, probs.argmax(axis=1)
-    asserts = _asserts(recipe)
+    asserts = recipe.finding.asserted_by(recipe.labels)
     present, says_present = asserts[labels], asserts[said]
     score = probs[:, asserts].sum(axis=1)
 

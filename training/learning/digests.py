@@ -24,6 +24,15 @@ def of_recipe(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
+def of_training(recipe: Recipe, data: Inputs) -> dict[str, str]:
+    """What a training from those images belongs to, name to digest."""
+    return {
+        "recipe": of_recipe(recipe),
+        "first weights": of_weights_file(recipe),
+        "images": of_inputs(data),
+    }
+
+
 def of_weights_file(recipe: Recipe) -> str:
     """Sha256 of the file the recipe starts from, or the word that stands there instead."""
     path = Path(recipe.model.weights)

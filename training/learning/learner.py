@@ -71,10 +71,9 @@ class Learner:
         self.network = network.to(self._device).to(memory_format=torch.channels_last)
         self.rng = np.random.default_rng(recipe.seed)
         self.generator = torch.Generator(self._device).manual_seed(recipe.seed)
-        none = config.neuroguard.finding.none_labels
         paste, cover = self._spec.augment.paste, self._spec.augment.cover
         self._edited = Editor(data, config.label_names, paste, cover)
-        self._asserts = self._tensor([name not in none for name in config.label_names])
+        self._asserts = self._tensor(config.neuroguard.finding.asserted_by(config.label_names))
         spec = recipe.preprocess
         self._mean = self._tensor(spec.mean).view(1, -1, 1, 1)
         self._std = self._tensor(spec.std).view(1, -1, 1, 1)

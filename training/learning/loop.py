@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from training.learning.checkpoint import Checkpoint, Store
 from training.learning.history import Epoch
 from training.learning.learner import Learner
 from training.learning.reporter import Reporter
+from training.learning.trained import Trained
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.read import RecipeError
 from training.statistics import macro_f1
@@ -44,14 +45,6 @@ class Diverged(NeuroguardError):
     """The weights are no longer numbers."""
 
     exit_code = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """The weights that the recipe keeps, rounded to fp16, and how they came about."""
-
-    state: dict[str, Tensor]
-    history: tuple[Epoch, ...]
 
 
 def train(

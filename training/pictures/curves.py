@@ -42,7 +42,7 @@ class Question:
 
 def questions(label_names: Sequence[str], finding: FindingSpec) -> Iterator[Question]:
     """The finding, then every class where there are more than two."""
-    asserts = np.array([name not in finding.none_labels for name in label_names])
+    asserts = finding.asserted_by(label_names)
     yield Question(finding.name, "finding", asserts)
     if len(label_names) > 2:
         for number, name in enumerate(label_names):

@@ -177,7 +177,7 @@ def _maps(
     rows: Sequence[int],
 ) -> dict[int, tuple[str, Floats]]:
     """Row to the class that its verdict rests on, and the map of that class."""
-    asserts = np.array([name not in finding.none_labels for name in label_names])
+    asserts = finding.asserted_by(label_names)
     outputs = engine.run(ready, np.asarray(test.inputs.images[list(rows)]), maps=True)
     found: dict[int, tuple[str, Floats]] = {}
     for row, features in zip(rows, outputs.feature_map, strict=True):

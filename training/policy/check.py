@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.policy.fit import COVERAGES
-from training.policy.promise import Groups, Test, Wrong, losses
+from training.policy.fit import candidates, last_kept
+from training.policy.promise import Test, Wrong, losses
 
 Confidence = NDArray[np.float64]
 
@@ -97,25 +97,10 @@ def check(
 
 
 def threshold(answers: Answers, test: Test, target: float, confidence: float) -> float | None:
-    """As `fit_policy.choose` does it, for one target alone; None where there is none."""
-    ranked = np.sort(answers.confidence)[::-1]
-    best, testable = None, False
-    for coverage in COVERAGES:
-        tau = float(ranked[max(1, round(coverage * len(ranked))) - 1])
-        kept = answers.confidence >= tau
-        wrong, groups = answers.wrong[kept], answers.group[kept]
-        testable = (
-            testable or _p(test, np.zeros(len(wrong), bool), groups, target) <= 1 - confidence
-        )
-        if testable:
-            if _p(test, wrong, groups, target) > 1 - confidence:
-                break
-            best = tau
-    return best
-
-
-def _p(test: Test, wrong: Wrong, groups: Groups, target: float) -> float:
-    return test(wrong, groups)(target)
+    """As `fit.choose` does it, for one target alone; None where there is none."""
+    steps = candidates(answers.confidence, answers.wrong, answers.group, test)
+    chosen = last_kept(steps, target, confidence)
+    return None if chosen is None else chosen.tau
 
 
 def _of(

@@ -8,7 +8,7 @@ images: see `promise` for the rate that is promised, `promise_check` for how oft
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 
@@ -72,9 +72,8 @@ def choose(
         NoThresholdError: no candidate keeps the target; the message names the least target that
             would be kept. Taking that one is a choice made on these labels, and a little less sure.
     """
-    where = np.zeros(len(groups), np.str_) if sources is None else sources
-    steps = [_at(coverage, confidence, wrong, groups, test, where) for coverage in COVERAGES]
-    chosen = _walk(steps, target, sure)
+    steps = list(candidates(confidence, wrong, groups, test, sources))
+    chosen = last_kept(steps, target, sure)
     if chosen is None:
         least = _least(steps, target, sure)
         raise NoThresholdError(
@@ -94,8 +93,8 @@ def choose(
 
 
 @dataclass(frozen=True)
-class _Step:
-    """One candidate, its p-values, and those of a record without any error there."""
+class Candidate:
+    """A threshold, its p-values, and those of a record without any error there."""
 
     tau: float
     p_value: PValue
@@ -103,20 +102,22 @@ class _Step:
     worst: float  # error seen in the source that has most of it
 
 
-def _at(
-    coverage: float,
+def candidates(
     confidence: NDArray[np.float64],
     wrong: Mask,
     groups: Groups,
     test: Test,
-    sources: NDArray[np.str_],
-) -> _Step:
+    sources: NDArray[np.str_] | None = None,
+) -> Iterator[Candidate]:
+    """Every threshold that is looked at, strictest first; arguments as of `choose`."""
     ranked = np.sort(confidence)[::-1]
-    count = max(1, round(coverage * len(ranked)))
-    tau = float(ranked[count - 1]) if len(ranked) else 1.0
-    kept = confidence >= tau
-    clean = test(np.zeros(int(kept.sum()), bool), groups[kept])
-    return _Step(tau, test(wrong[kept], groups[kept]), clean, _worst(wrong, groups, sources, kept))
+    for coverage in COVERAGES:
+        count = max(1, round(coverage * len(ranked)))
+        tau = float(ranked[count - 1]) if len(ranked) else 1.0
+        kept = confidence >= tau
+        clean = test(np.zeros(int(kept.sum()), bool), groups[kept])
+        worst = 0.0 if sources is None else _worst(wrong, groups, sources, kept)
+        yield Candidate(tau, test(wrong[kept], groups[kept]), clean, worst)
 
 
 def _worst(wrong: Mask, groups: Groups, sources: NDArray[np.str_], kept: Mask) -> float:
@@ -141,23 +142,23 @@ def _needed(target: float, sure: float, test: Test) -> int:
     return enough
 
 
-def _least(steps: Sequence[_Step], target: float, sure: float) -> float:
+def _least(steps: Sequence[Candidate], target: float, sure: float) -> float:
     """A target that is kept while one a thousandth lower is not, by bisection."""
     low, high = int(np.floor(target * 1000)), 1000
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _walk(steps, middle / 1000, sure) else (middle, high)
+        low, high = (low, middle) if last_kept(steps, middle / 1000, sure) else (middle, high)
     return high / 1000
 
 
-def _walk(steps: Sequence[_Step], target: float, sure: float) -> _Step | None:
-    """The last candidate before the first that fails.
+def last_kept(steps: Iterable[Candidate], target: float, sure: float) -> Candidate | None:
+    """The last candidate before the first that fails; nothing after that one is looked at.
 
     Candidates with too few groups for any record to keep the target are passed over: that is known
     before any label is looked at. A rate of 1 is always kept.
     """
     if target >= 1:
-        return steps[-1]
+        return list(steps)[-1]
     testable = dropwhile(lambda step: step.clean(target) > 1 - sure, steps)
     kept = list(
         takewhile(lambda step: step.p_value(target) <= 1 - sure and step.worst <= target, testable)
@@ -229,7 +230,7 @@ def fit(
         )
     asked = folds or of_split(scores, guard, refusal)
     probs = probabilities(asked.logits, temperature)
-    asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
+    asserts = recipe.finding.asserted_by(recipe.labels)
     labels, present = asked.inputs.labels, asked.inputs.present
     p_finding = probs[:, asserts].sum(axis=1)
     leans = p_finding >= 1 - p_finding

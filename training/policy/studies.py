@@ -13,15 +13,13 @@ from hub_model.calibration import probabilities
 from hub_model.contract import PolicyFile
 from training.policy import pooling
 from training.policy.check import Answers, Kept, check
-from training.policy.fit import SHIPPED, Asked, Mask
+from training.policy.fit import SHIPPED, Asked
 from training.policy.pooling import Row, Stack
 from training.policy.promise import Test, by_image
 from training.recipe import Recipe
 
-TESTS: dict[str, Test] = {
-    "group": SHIPPED,
-    "image": by_image,
-}  # what is shipped, and what is usually done
+# What is shipped, and what is usually done.
+TESTS: dict[str, Test] = {"group": SHIPPED, "image": by_image}
 DRAWS = 500
 
 
@@ -38,18 +36,20 @@ def promises(asked: Asked, temperature: float, recipe: Recipe, *, draws: int = D
         A row a finding and way of counting: share of the draws in which a threshold was found, in
         which the promise was broken over groups and over images, and what was answered.
     """
-    probs, asserts = probabilities(asked.logits, temperature), _asserts(recipe)
+    probs, asserts = (
+        probabilities(asked.logits, temperature),
+        recipe.finding.asserted_by(recipe.labels),
+    )
     p_finding = probs[:, asserts].sum(axis=1)
     leans = p_finding >= 1 - p_finding
     present, spec = asked.inputs.present, recipe.policy
-    _, group = np.unique(asked.inputs.groups, return_inverse=True)
     questions = {
         "tau_none": (1 - p_finding, present, ~leans, spec.tumor_called_none),
         "tau_finding": (p_finding, ~present, leans, spec.none_called_tumor),
     }
     found: list[Row] = []
     for threshold, (confidence, wrong, among, target) in questions.items():
-        names, own = np.unique(group[among], return_inverse=True)
+        names, own = np.unique(asked.inputs.groups[among], return_inverse=True)
         answers = Answers(confidence[among], wrong[among], own)
         halves = len(names) // 2
         kept: dict[str, Kept] = {}
@@ -86,7 +86,3 @@ def ways_of_pooling(
         if len(rows) > 1
     ]
     return list(pooling.rows(stacks, recipe.labels, recipe.finding, policy))
-
-
-def _asserts(recipe: Recipe) -> Mask:
-    return np.array([name not in recipe.finding.none_labels for name in recipe.labels])

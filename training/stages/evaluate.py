@@ -11,6 +11,7 @@ from hub_model import contract
 from hub_model.bundle import write_json
 from hub_model.calibration import probabilities
 from hub_model.contract import Figure, MetricsFile
+from hub_model.engine import Engine
 from hub_model.errors import UsageError
 from hub_model.guard import Guard
 from training import dataset, evaluate, severity
@@ -22,7 +23,6 @@ from training.evidence.measures import Subject
 from training.fit_guard import Guards
 from training.inputs import UNKNOWN, Inputs
 from training.learning import sampling
-from training.learning.history import Epoch
 from training.monitor import shift as monitor
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
@@ -50,7 +50,8 @@ def run(job: Job) -> None:
         recipe.labels, recipe.finding, fitted.temperature(job).temperature, fitted.policy(job)
     )
     words = DISJOINT if recipe.data.scheme == "group" else LEAKY
-    test = fitted.scores(job, "test")
+    test, known = fitted.scores(job, "test"), fitted.scores(job, "calibration")
+    ready = fitted.network(job)
     metrics = evaluate.evaluate(
         judge, words, test, guards, fitted.domains(job), phantom=recipe.phantom
     )
@@ -58,7 +59,7 @@ def run(job: Job) -> None:
         aside = fitted.scores(job, SET_ASIDE)
         metrics.figures.update(evaluate.as_labelled(judge, words, test, aside, guards))
         metrics.tables["set_aside"] = prepared.aside_counts(job)
-    _add(metrics, *_evidence(job, judge, test.inputs, words))
+    _add(metrics, *_evidence(ready, judge, test.inputs, words))
     for name, source in recipe.data.left_out_sets.items():
         found = left_out.figures(judge, source, fitted.scores(job, name), guards.shipped)
         _add(metrics, found[0], {"left_out": found[1]})
@@ -66,14 +67,12 @@ def run(job: Job) -> None:
         scores = elsewhere.scores(job, source, elsewhere.JUDGED)
         found = left_out.figures(judge, source, scores, fitted.guard_without(job, source))
         _add(metrics, found[0], {"left_out": found[1]})
-    metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
-        words, fitted.scores(job, "calibration"), test
-    )
-    metrics.tables.update(_reference(judge, fitted.scores(job, "calibration"), guards.shipped))
+    metrics.tables["calibration_arms"] = calibration_figures.arm_rows(words, known, test)
+    metrics.tables.update(_reference(judge, known, guards.shipped))
     asked, t = fitted.asked(job), judge.temperature
     metrics.tables["promise_check"] = studies.promises(asked, t, recipe)
     metrics.tables["pooling"] = studies.ways_of_pooling(asked, t, recipe, judge.policy)
-    metrics.tables["severity"] = _severity(job, judge, guards.shipped, words)
+    metrics.tables["severity"] = _severity(job, ready, judge, guards.shipped, words)
     metrics.tables["splits"] = _split_rows(sourced.built(job))
     if recipe.crossval is not None:
         measured = fitted.measured_folds(job)
@@ -86,7 +85,7 @@ def run(job: Job) -> None:
         job.out,
         Material(
             recipe=recipe,
-            ready=fitted.network(job),
+            ready=ready,
             split=words,
             test=test,
             temperature=judge.temperature,
@@ -94,17 +93,17 @@ def run(job: Job) -> None:
             metrics=metrics,
             dataset=sourced.dataset(job),
             prepared=job.of("prepare"),
-            history=[Epoch(**epoch) for epoch in trained.history(job)],
+            history=trained.history(job),
             folded=_folded(job),
         ),
     )
 
 
 def _evidence(
-    job: Job, judge: Judge, test: Inputs, words: str
+    ready: Engine, judge: Judge, test: Inputs, words: str
 ) -> tuple[dict[str, Figure], dict[str, list[Row]]]:
     """What answers rest on, and what they are once images are alike in what is not anatomy."""
-    subject = Subject(fitted.network(job), judge.label_names, judge.finding, judge.temperature)
+    subject = Subject(ready, judge.label_names, judge.finding, judge.temperature)
     figures, rows = measures.measure(subject, test, words)
     return figures, {"made_alike": rows}
 
@@ -119,7 +118,7 @@ def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row
     return monitor.tables(monitor.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
 
 
-def _severity(job: Job, judge: Judge, guard: Guard, words: str) -> list[Row]:
+def _severity(job: Job, ready: Engine, judge: Judge, guard: Guard, words: str) -> list[Row]:
     """What becomes of test images, one a group, as they are made strange."""
     rows = dataset.load(sourced.dataset(job))["test"]
     rows = rows.cast_column("image", datasets.Image(decode=False))
@@ -127,7 +126,7 @@ def _severity(job: Job, judge: Judge, guard: Guard, words: str) -> list[Row]:
     chosen = sampling.evenly(np.unique(groups, return_index=True)[1].tolist(), STRAINED)
     slices = [slice_of(rows[row]["image"]["bytes"]) for row in chosen]
     recipe = job.recipe
-    subject = severity.Subject(judge, fitted.network(job), guard, recipe.preprocess, recipe.quality)
+    subject = severity.Subject(judge, ready, guard, recipe.preprocess, recipe.quality)
     return severity.measure(subject, slices, groups[chosen], words)
 
 

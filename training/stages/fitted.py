@@ -39,7 +39,7 @@ def folds(job: Job) -> list[OutOfFold]:
     if spec is None:
         return []
     data, folder = prepared.folded(job), job.of("train")
-    return [crossval.read(data, spec, folder / f"by_{way}", by=way) for way in spec.by]
+    return [crossval.read(data, spec, trained.folds(folder, way), by=way) for way in spec.by]
 
 
 def measured_folds(job: Job) -> MetricsFile:

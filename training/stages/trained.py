@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
+from training.learning.crossval import By
+from training.learning.history import Epoch
+from training.learning.trained import WEIGHTS, read_history
 from training.stages.job import Job
 
-WEIGHTS, HISTORY, METRICS = "weights.safetensors", "history.json", "metrics.jsonl"
 BY_SOURCE = "by_source"  # a folder for each source that is left out in turn
 
 
@@ -22,7 +22,11 @@ def weights_without(job: Job, source: str) -> Path:
     return job.of("train") / BY_SOURCE / source / WEIGHTS
 
 
-def history(job: Job) -> list[dict[str, Any]]:
+def folds(train: Path, way: By) -> Path:
+    """Where the stage's folder holds the folds of one way of dividing."""
+    return train / f"by_{way}"
+
+
+def history(job: Job) -> tuple[Epoch, ...]:
     """Every epoch of the training."""
-    found: list[dict[str, Any]] = json.loads((job.of("train") / HISTORY).read_text())
-    return found
+    return read_history(job.of("train"))

@@ -12,6 +12,7 @@ from hub_model.errors import UsageError
 from tests.training.learning.tiny import images, recipe
 from training import network_config
 from training.learning import by_source
+from training.learning.trained import WEIGHTS
 
 RECIPE = recipe(
     "train.head.epochs=0", "data.also=[{source: lgg}]", "crossval={folds: 3, sources: [lgg]}"
@@ -30,7 +31,7 @@ def two_sources(n):
 def run(data, folder, effective=RECIPE):
     config = network_config.model_config(effective)
     by_source.run(effective, config, data, replace(images(12, seed=1), sources=None), folder)
-    return load_file(folder / "lgg" / by_source.WEIGHTS)
+    return load_file(folder / "lgg" / WEIGHTS)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_other_pixels_in_the_source_and_its_copies_change_no_weight(finished, tm
 
 def test_a_whole_network_is_not_made_again_and_one_of_other_images_is_refused(finished):
     folder, _ = finished
-    file = folder / "lgg" / by_source.WEIGHTS
+    file = folder / "lgg" / WEIGHTS
     before = file.stat().st_mtime_ns
     run(two_sources(48), folder)
     assert file.stat().st_mtime_ns == before

@@ -16,6 +16,7 @@ from training.inputs import UNKNOWN, Inputs
 from training.learning import crossval
 from training.learning.crossval import OutOfFold, divide
 from training.learning.crossval_figures import MIN_GROUPS, measure
+from training.learning.trained import WEIGHTS
 from training.recipe import CrossValidationSpec
 
 K = 3
@@ -78,7 +79,7 @@ def test_each_fold_is_scored_by_its_own_kept_weights(finished):
     data = paired(48)
     for number in range(K):
         network = build(network_config.model_config(RECIPE))
-        network.backbone.load_state_dict(load_file(folder / f"fold-{number}" / crossval.WEIGHTS))
+        network.backbone.load_state_dict(load_file(folder / f"fold-{number}" / WEIGHTS))
         ready = engine.from_network(network, RECIPE.preprocess)
         rows = found.folds == number
         outputs = engine.run(ready, data.images[rows], maps=False)
@@ -88,7 +89,7 @@ def test_each_fold_is_scored_by_its_own_kept_weights(finished):
         "history.json",
         "metrics.jsonl",
         crossval.SCORES,
-        crossval.WEIGHTS,
+        WEIGHTS,
     ]
 
 
@@ -101,7 +102,7 @@ def test_a_fold_that_chooses_nothing_is_learnt_from_by_all_the_others(tmp_path):
         pixels = np.where((folds == number)[:, None, None], 255 - data.images, data.images)
         folder = tmp_path / f"changed-{number}"
         run(replace(data, images=pixels), folder, effective=last)
-        weights.append((folder / "fold-0" / crossval.WEIGHTS).read_bytes())
+        weights.append((folder / "fold-0" / WEIGHTS).read_bytes())
     assert weights[0] == weights[1]
     assert weights[0] != weights[2]
 

@@ -96,7 +96,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
     train = {name: load(name).train for name in SHIPPED}
     epochs = {name: one.head.epochs + one.finetune.epochs for name, one in train.items()}
     assert epochs == {
-        "phantom": 8, "mri_tumor_4class": 16, "mri_tumor_4class_evidence": 10,
+        "phantom": 8, "mri_tumor_4class": 16, "mri_tumor_4class_evidence": 16,
         "mri_tumor_4class_sartaj": 20,
         "mri_tumor_binary": 21, "mri_tumor_binary_small_cnn": 40,
     }  # fmt: skip
