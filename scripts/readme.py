@@ -15,8 +15,9 @@ from hub_model.contract import PHANTOM_WARNING, MetricsFile, ModelConfig, Verdic
 from hub_model.errors import UsageError
 from scripts.bench import RELEASE
 from scripts.main import EXIT_CODES
-from training.bundle.card_figures import FIGURES, NOTHING, OFFICIAL, TEST, markdown, percent, shown
+from training.bundle.card_figures import FIGURES, OFFICIAL, TEST
 from training.bundle.plots import number, table
+from training.bundle.spoken import NOTHING, markdown, percent, shown
 from training.sources.table import SOURCES
 
 ROOT = Path(__file__).parent.parent

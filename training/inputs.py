@@ -7,8 +7,8 @@ would.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,13 @@ class Inputs:
             None if self.sequences is None else self.sequences[index],
             None if self.sources is None else self.sources[index],
         )
+
+    def without_types(self, sources: Collection[str]) -> Inputs:
+        """The same, the type unknown wherever an image of those sources shows the finding."""
+        if self.sources is None or not sources:
+            return self
+        hidden = self.present & np.isin(self.sources, list(sources))
+        return replace(self, labels=np.where(hidden, UNKNOWN, self.labels))
 
 
 def is_whole(folder: Path, name: str) -> bool:

@@ -9,7 +9,7 @@ from training.audit.copies import across, examples
 from training.audit.model import EXAMPLES, Finding, Leak, Severity
 from training.audit.rows import Row
 from training.audit.ties import sharing
-from training.bundle.card_figures import percent
+from training.bundle.spoken import percent
 from training.dataset.splits import SPLITS
 
 if TYPE_CHECKING:

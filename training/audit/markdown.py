@@ -12,7 +12,8 @@ from training.audit import shortcut
 from training.audit.model import Finding, Report, Severity, Topic
 from training.audit.plots import labels_of, side
 from training.audit.shortcut import FEATURES, with_interval
-from training.bundle.card_figures import FIGURES, NOTHING, OFFICIAL, TEST, markdown, percent
+from training.bundle.card_figures import FIGURES, OFFICIAL, TEST
+from training.bundle.spoken import NOTHING, markdown, percent
 
 TEMPLATE = Path(__file__).with_name("report.md")
 COMPARED = ("accuracy", "macro_f1", "finding_accuracy", "tumor_called_none", "none_called_tumor")

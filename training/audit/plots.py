@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.audit.model import Leak, Report
-from training.bundle.card_figures import percent
 from training.bundle.plots import BLUE, GREY, ORANGE, STYLE
+from training.bundle.spoken import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

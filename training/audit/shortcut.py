@@ -16,7 +16,7 @@ from hub_model.contract import Figure
 from training.audit.files import File
 from training.audit.model import Finding, Severity, Shortcut, Target, ToldApart
 from training.audit.rows import UNSTATED, Row
-from training.bundle.card_figures import percent
+from training.bundle.spoken import percent
 from training.dataset.splits import folds
 from training.statistics import Rows, figure
 

@@ -22,7 +22,8 @@ from hub_model.contract import (
     Promise,
     TemperatureFile,
 )
-from training.bundle.card_figures import FIGURES, TEST, markdown, percent, sections, shown
+from training.bundle.card_figures import FIGURES, TEST, sections
+from training.bundle.spoken import markdown, percent, shown
 from training.recipe import Recipe
 from training.sources.stream import find
 from training.sources.table import Source

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hub_model import contract
-from hub_model.contract import Figure, GuardFile, MetricsFile, Verdict
-from hub_model.errors import BundleError
+from hub_model.contract import GuardFile, MetricsFile, Verdict
+from training.bundle import card_evidence
 from training.bundle.plots import Row, number, table
+from training.bundle.spoken import interval, markdown, percent, shown, spoken
 
 # Prefixes of the names of figures.
 TEST, AS_LABELLED, OFFICIAL = "test.", "as_labelled.", "official_split."
 BY_GROUP, BY_IMAGE = "crossval.", "crossval_by_image."
-NOTHING = "–"
 
 # What a figure is, and the figure that is its coverage; None: every image was answered.
 FIGURES: dict[str, tuple[str, str | None]] = {
@@ -110,6 +110,7 @@ def sections(
         "one. Near domains are brains, or easily taken for one."
     )
     yield _guard_table(metrics, finding)
+    yield from card_evidence.sections(metrics, finding)
     yield "### Confusion"
     yield "Test images, true class by likeliest class, nothing refused."
     yield _confusion_table(metrics)
@@ -128,15 +129,14 @@ def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) ->
             continue
         key = name.removeprefix(prefix)
         if prefix in (BY_GROUP, BY_IMAGE):
-            text, coverage = OUT_OF_FOLD.get(key, f"`{key}`"), None
+            text, coverage = _out_of_fold(key), None
         else:
             text, coverage = FIGURES.get(key, (f"`{key}`", None))
-        low, high = (spoken(figure, value) for value in (figure.low, figure.high))
         rows.append(
             (
                 text.format(finding=finding) + mark,
                 spoken(figure, figure.value),
-                NOTHING if NOTHING in (low, high) else f"{low} to {high}",
+                interval(figure),
                 "every image" if coverage is None else shown(metrics, prefix + coverage),
                 str(figure.sample.n_images),
                 str(figure.sample.n_groups),
@@ -146,6 +146,13 @@ def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) ->
     return markdown(
         ("figure", "value", "95 % interval", "coverage", "images", "groups", "split"), rows
     )
+
+
+def _out_of_fold(key: str) -> str:
+    """What a figure of a cross-validation is; that of one source begins with the source's name."""
+    source, _, what = key.rpartition(".")
+    text = OUT_OF_FOLD.get(what, f"`{what}`")
+    return f"{source}: {text}" if source else text
 
 
 def _verdict_table(metrics: MetricsFile, finding: str) -> str:
@@ -231,41 +238,9 @@ def _link(before: str, name: str, text: str) -> str:
     return f"{before}[{text}]({contract.REPORTS}/{name})"
 
 
-def shown(metrics: MetricsFile, name: str) -> str:
-    """The value of one figure in its unit.
-
-    Raises:
-        BundleError: there is no such figure.
-    """
-    if name not in metrics.figures:
-        raise BundleError(contract.METRICS, f"has no figure {name!r}: evaluate the run again")
-    figure = metrics.figures[name]
-    return spoken(figure, figure.value)
-
-
-def spoken(figure: Figure, value: float | None) -> str:
-    """A value in the figure's unit, or a dash where there is none."""
-    if value is None:
-        return NOTHING
-    if figure.unit == "share":
-        return percent(value)
-    return f"{value:.0f}" if figure.unit == "count" else f"{value:.3f}"
-
-
-def percent(value: float | None) -> str:
-    """A share in percent, or a dash where there is none."""
-    return NOTHING if value is None else f"{100 * value:.1f} %"
-
-
 def _share(row: Row, key: str) -> str:
     return percent(number(row, key))
 
 
 def _count(row: Row, key: str) -> str:
     return f"{number(row, key):.0f}"
-
-
-def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table."""
-    lines = (heads, ["---"] * len(heads), *rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -14,7 +14,7 @@ from string import Template
 from huggingface_hub import DatasetCardData
 
 from hub_model.contract import RESEARCH_ONLY
-from training.bundle.card_figures import markdown
+from training.bundle.spoken import markdown
 from training.dataset.folder import GROUP_CONFIG
 from training.dataset.parquet import FOLDS_CONFIG, OFFICIAL_CONFIG, Config
 from training.dataset.report import BuildReport, Counts

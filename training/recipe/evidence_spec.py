@@ -16,6 +16,9 @@ class AlsoSpec(Node):
     source: str  # name in the table of sources
     # "divided": into all splits, by group, with the recipe's source. "train": learnt from only.
     role: Literal["divided", "train"] = "divided"
+    # False: the loss is told whether the finding is there and not which, so that a source of one
+    # type does not tie the type to how its images look. Type figures are measured all the same.
+    types: bool = True
 
 
 class LeftOutSpec(Node):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
-from hub_model.contract import Figure, MetricsFile
+from hub_model.contract import MetricsFile
 from training.bundle.card_figures import (
     AS_LABELLED,
     BY_GROUP,
@@ -14,10 +14,9 @@ from training.bundle.card_figures import (
     OFFICIAL,
     OUT_OF_FOLD,
     TEST,
-    shown,
-    spoken,
 )
 from training.bundle.plots import Row, number, table
+from training.bundle.spoken import interval, shown, spoken
 from training.report import html
 from training.report.html import NOTHING, Html
 
@@ -78,12 +77,6 @@ def tables(metrics: MetricsFile, finding: str, *prefixes: str) -> Iterator[Html]
                 )
             heads = ("figure", "value", "95 % interval", "coverage", "images", "groups")
             yield html.table(f"{TITLES[prefix]} ({split})", heads, rows)
-
-
-def interval(figure: Figure) -> str:
-    """Both ends, or a dash."""
-    ends = (spoken(figure, figure.low), spoken(figure, figure.high))
-    return NOTHING if NOTHING in ends else f"{ends[0]} to {ends[1]}"
 
 
 def folds(metrics: MetricsFile, by: str) -> Html:

@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hub_model.contract import Figure, Verdict
-from training.bundle.card_figures import BY_GROUP, BY_IMAGE, percent
+from training.bundle.card_figures import BY_GROUP, BY_IMAGE
 from training.bundle.plots import number, table
+from training.bundle.spoken import percent
 from training.pictures import draw
 from training.pictures.model import MIN_GROUPS, CrossValidated, Mean
 from training.report import figures, html

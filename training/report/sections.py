@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from training.audit.model import Finding, Severity
+from training.bundle import card_evidence
 from training.bundle.card_figures import AS_LABELLED, OFFICIAL, TEST
 from training.report import figures, html
 from training.report.found import Found
@@ -34,6 +35,13 @@ def measured(found: Found) -> Iterator[Html]:
     )
     name = found.recipe.finding.name
     yield from figures.tables(found.metrics, name, TEST, AS_LABELLED)
+    for title, said, table in (
+        ("Sources never met", card_evidence.NEVER_MET, card_evidence.left_out(found.metrics, name)),
+        ("What answers rest on", card_evidence.EDITED, card_evidence.evidence(found.metrics, name)),
+    ):
+        if table[1]:
+            yield html.table(title, *table)
+            yield paragraph(said)
     if leaky := list(figures.tables(found.metrics, name, OFFICIAL)):
         yield html.folded("The same on the source's own split, leaky", html.join(leaky))
 

@@ -18,6 +18,7 @@ from hub_model.errors import BundleError, UsageError
 from hub_model.policy import Decision
 from tests.training.measured_run import DOMAINS, FIGURES, GUARDS, NEAR, Parts, parts
 from training.bundle import card
+from training.bundle.spoken import spoken
 
 REPORTS = ["confusion.svg", "verdicts.svg", "verdicts.csv"]
 CELL = r"[^|\n]+"
@@ -227,6 +228,44 @@ def test_a_cross_validation_stands_by_group_and_its_leaky_twin_is_marked():
     assert "| likeliest class right |" in honest
     assert "| likeliest class right (leaky) |" in leaky
     assert "Cross-validation" not in render(parts())
+
+
+def test_a_source_that_was_left_out_stands_with_both_harms_and_its_sequences():
+    what = parts()
+    one = what.metrics.figures["test.accuracy"]
+    shown = spoken(one, one.value)
+    found = {
+        f"left_out.lgg.{part}{name}": one
+        for part in ("", "flair.")
+        for name in ("answered", "answered_right", "tumor_called_none", "none_called_tumor")
+    }
+    del found["left_out.lgg.flair.tumor_called_none"]  # no tumor in that sequence
+    row = {"source": "lgg", "n_images": 120, "n_groups": 16}
+    tables = {"left_out": [{**row, "sequence": None}, {**row, "sequence": "flair"}]}
+    metrics = what.metrics.model_copy(
+        update={
+            "figures": {**what.metrics.figures, **found},
+            "tables": {**what.metrics.tables, **tables},
+        }
+    )
+    text = section(render(replaced(what, metrics=metrics)), "Sources never met")
+    whole, flair = (line for line in text.splitlines() if line.startswith("| lgg"))
+    assert whole.count(shown) == 4
+    assert flair.startswith("| lgg, flair | 120 | 16 |")
+    assert flair.count(shown) == 3
+    assert flair.count("| – |") == 1
+    assert "Sources never met" not in render(what)
+
+
+def test_what_answers_rest_on_is_said_in_words():
+    what = parts()
+    names = ("covered.before", "covered.after", "activation_inside", "alike.border")
+    found = {f"evidence.{name}": what.metrics.figures["test.accuracy"] for name in names}
+    metrics = what.metrics.model_copy(update={"figures": {**what.metrics.figures, **found}})
+    text = section(render(replaced(what, metrics=metrics)), "What answers rest on")
+    assert "| the same once it is covered with tissue of the same image |" in text
+    assert "| the same, made alike: border |" in text
+    assert "`" not in text
 
 
 def test_every_domain_stands_under_verdicts_and_guard():
