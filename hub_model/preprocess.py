@@ -90,6 +90,20 @@ def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
     return Prepared(_fit(_window(pixels, histogram, spec), box, spec), box, levels)
 
 
+def shown(piece: Slice, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The whole slice in 0-255, windowed as the bundle says, at its own size.
+
+    Args:
+        piece: as for `prepare`.
+        spec: the bundle's preprocessing; its crop and size are left out.
+
+    Returns:
+        `(H, W)` uint8.
+    """
+    pixels = _as_integers(piece.pixels)
+    return np.asarray(_window(pixels, _histogram(pixels), spec))
+
+
 def head_box(
     pixels: Integers,
     histogram: NDArray[np.int64],

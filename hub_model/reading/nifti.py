@@ -47,12 +47,7 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
 
     with refused_as("bad_nifti", _DAMAGED, HeaderDataError, OrientationError, WrapStructError):
         packed = not is_nifti(data)
-        stream = gzip.GzipFile(fileobj=io.BytesIO(data)) if packed else io.BytesIO(data)
-        head = stream.read(_HEADER_BYTES)
-        if not is_nifti(head):
-            raise InputRejected(
-                "not_an_image", "a gzip file of something else than NIfTI: send it unpacked"
-            )
+        stream, head = _opened(data)
         header = _header(head)
         shape = _shape(header)
         size = _declared_bytes(header, shape, len(data) if packed else None, budget)
@@ -75,6 +70,30 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
         if replaced:
             notes.append(f"{replaced} voxels that were no numbers became the smallest value")
         return _planes(raw, header, budget), tuple(notes)
+
+
+def header_of(data: bytes) -> Nifti1Header:
+    """The header of a file that `read_nifti` has taken.
+
+    Raises:
+        InputRejected: ``"bad_nifti"`` or ``"not_an_image"``.
+    """
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
+    with refused_as("bad_nifti", _DAMAGED, HeaderDataError, WrapStructError):
+        return _header(_opened(data)[1])
+
+
+def _opened(data: bytes) -> tuple[io.BytesIO | gzip.GzipFile, bytes]:
+    """A stream of the file, unpacked, and the bytes of its header, which are read from it."""
+    stream = io.BytesIO(data) if is_nifti(data) else gzip.GzipFile(fileobj=io.BytesIO(data))
+    head = stream.read(_HEADER_BYTES)
+    if not is_nifti(head):
+        raise InputRejected(
+            "not_an_image", "a gzip file of something else than NIfTI: send it unpacked"
+        )
+    return stream, head
 
 
 def _header(head: bytes) -> Nifti1Header:
