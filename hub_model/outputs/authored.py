@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,3 +49,12 @@ def finding_code(finding: str) -> Any:
 
     known = {"tumor": codes.SCT.Neoplasm, "lesion": codes.SCT.Lesion}
     return known.get(finding, codes.SCT.MorphologicallyAbnormalStructure)
+
+
+def silence_highdicom() -> None:
+    """Keep highdicom from printing or logging a patient's values, which its warnings quote.
+
+    Called before every use, as `reading.decoders.silence_pydicom` and for the same reasons.
+    """
+    logging.getLogger("highdicom").setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", module=r"highdicom(\.|$)")

@@ -7,9 +7,16 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from hub_model.contract import RESEARCH_ONLY
-from hub_model.outputs.authored import NAME, SERIES_DESCRIPTION, Author, finding_code
+from hub_model.outputs.authored import (
+    NAME,
+    SERIES_DESCRIPTION,
+    Author,
+    finding_code,
+    silence_highdicom,
+)
 from hub_model.outputs.dicom_seg import SEGMENT
 from hub_model.outputs.dicom_source import Source
+from hub_model.reading.decoders import silence_pydicom
 from hub_model.reading.refusals import refused_as
 from hub_model.volumes.grid import NO_GRID_TEXT
 from hub_model.volumes.measured import Measured
@@ -42,6 +49,8 @@ def report(segmentation: Dataset, source: Source, measured: Measured, author: Au
     from highdicom import sr
     from pydicom.sr.codedict import codes
 
+    silence_highdicom()
+    silence_pydicom()
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=author.uid, name=NAME, manufacturer_name=NAME, model_name=NAME
     )

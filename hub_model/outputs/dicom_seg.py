@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from hub_model.errors import InputRejected
-from hub_model.outputs.authored import NAME, SERIES_DESCRIPTION, Author, finding_code
+from hub_model.outputs.authored import (
+    NAME,
+    SERIES_DESCRIPTION,
+    Author,
+    finding_code,
+    silence_highdicom,
+)
 from hub_model.outputs.dicom_source import Source
+from hub_model.reading.decoders import silence_pydicom
 from hub_model.reading.refusals import refused_as
 
 SERIES_NUMBER = 7001  # far above those of scanners, so that a viewer lists it after the images
@@ -40,6 +47,8 @@ def segmentation(masks: Sequence[NDArray[np.bool_]], source: Source, author: Aut
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.codedict import codes
 
+    silence_highdicom()
+    silence_pydicom()
     described = SegmentDescription(
         segment_number=SEGMENT,
         segment_label=author.finding,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import highdicom
 import numpy as np
@@ -220,6 +221,16 @@ def test_a_series_that_cannot_be_filed_is_refused_without_a_word_of_the_patient(
     assert refusal.value.__cause__ is None
 
 
+def test_a_name_that_highdicom_would_warn_of_is_copied_and_said_to_nobody(caplog, capfd):
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        _, seg, said = written(files(PatientName="Planted"), masks())
+    assert seg.PatientName == said.PatientName == "Planted"
+    printed = caplog.text + "".join(capfd.readouterr())
+    assert not warned
+    assert "Planted" not in printed
+
+
 def test_slices_are_looked_for_in_the_files_given():
     sent = files(4)
     slices = case_of(sent).slices
@@ -263,6 +274,7 @@ def test_a_real_series_gets_a_segmentation_and_a_report_in_its_own_space(series)
     np.testing.assert_allclose(points(affine, array), place_in_space(case, drawn), atol=0.05)
     (group,) = sr.ComprehensiveSR.from_dataset(said).content.get_volumetric_roi_measurement_groups()
     (volume,) = group.get_measurements(codes.SCT.Volume)
-    header = pydicom.dcmread(io.BytesIO(sent[0]))
-    stated = np.prod([*header.PixelSpacing, header.SpacingBetweenSlices])
-    assert volume.value == pytest.approx(1800 * float(stated), rel=0.02)
+    headers = [pydicom.dcmread(io.BytesIO(data)) for data in sent]
+    between, _ = highdicom.spatial.get_series_volume_positions(headers)
+    voxel = float(np.prod([*headers[0].PixelSpacing, between]))
+    assert volume.value == pytest.approx(1800 * voxel, rel=1e-3)
