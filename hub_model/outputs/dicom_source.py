@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 
 from hub_model.case import Place, Slice
 from hub_model.errors import InputRejected
+from hub_model.reading.content import Content, content_of
 from hub_model.reading.decoders import silence_pydicom
 from hub_model.reading.dicom import header_of_frame, place_of
 from hub_model.reading.refusals import refused_as
@@ -57,8 +58,8 @@ def source_of(files: Iterable[bytes], slices: Sequence[Slice]) -> Source:
     """The images that the slices were read from.
 
     Args:
-        files: the DICOM files of the series, in any order; `reading` must have taken them. Images
-            that lie where no slice does are passed over.
+        files: the files that were sent, in any order; `reading` must have taken them. What is no
+            DICOM file (an archive too: unpack it) or lies where no slice does is passed over.
         slices: of the case, each with a place.
 
     Raises:
@@ -68,18 +69,31 @@ def source_of(files: Iterable[bytes], slices: Sequence[Slice]) -> Source:
     silence_pydicom()
     found: dict[Place, tuple[Dataset, int]] = {}
     for data in files:
+        for place, image, frame in _planes(data):
+            if place in found:
+                raise InputRejected(
+                    "same_position",
+                    "two images that lie in one place: give the files of one series, each once",
+                )
+            found[place] = (image, frame)
+    return _matched(found, slices)
+
+
+def _planes(data: bytes) -> list[tuple[Place, Dataset, int]]:
+    """The planes of a file that say where they lie; none of a file that is no DICOM or damaged.
+
+    The case's warnings have counted such files. If a slice came from one after all, it is missed.
+    """
+    if content_of(data) is not Content.DICOM:
+        return []
+    try:
         with refused_as("bad_dicom", _DAMAGED):
             image = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
-            for frame in range(int(image.get("NumberOfFrames") or 1)):
-                place = place_of(header_of_frame(image, frame))
-                if place in found:
-                    raise InputRejected(
-                        "same_position",
-                        "two images that lie in one place: give the files of one series, each once",
-                    )
-                if place is not None:
-                    found[place] = (image, frame)
-    return _matched(found, slices)
+            frames = range(int(image.get("NumberOfFrames") or 1))
+            places = [place_of(header_of_frame(image, frame)) for frame in frames]
+    except InputRejected:
+        return []
+    return [(place, image, frame) for frame, place in enumerate(places) if place is not None]
 
 
 def _matched(found: dict[Place, tuple[Dataset, int]], slices: Sequence[Slice]) -> Source:

@@ -243,6 +243,14 @@ def test_slices_are_looked_for_in_the_files_given():
         source_of([*other, *sent[1:]], slices)
 
 
+def test_what_else_was_sent_is_passed_over():
+    sent = files(3)
+    case = case_of(sent)
+    others = [b"a note", sent[0][:200], dicom(None), raster(np.zeros((8, 8), np.uint8))]
+    source = source_of([*others, *sent], case.slices)
+    assert len(source.images) == 3
+
+
 def test_a_picture_has_no_place_in_an_archive():
     slices = read_bytes(raster(np.zeros((8, 8), np.uint8))).slices
     with pytest.raises(InputRejected, match="ask for pictures"):

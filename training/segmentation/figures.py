@@ -85,8 +85,8 @@ def measure(
         mean(f"dice.slice.{label}", counts.dice, tumor & (compared.labels == label))
     mean("sensitivity", counts.sensitivity, tumor)
     mean("specificity", counts.specificity, ~np.isnan(counts.specificity))
-    mean("missed", 1.0 - counts.called, tumor, "share")
-    mean("false_positives", 1.0 * counts.called, ~tumor, "share")
+    mean("missed", (~counts.called).astype(np.float64), tumor, "share")
+    mean("false_positives", counts.called.astype(np.float64), ~tumor, "share")
 
     whole = counts.pooled(groups)
     by_patient("dice.patient", whole.dice, whole.present)

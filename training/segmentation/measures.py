@@ -37,7 +37,8 @@ class Tally:
         _, inverse = np.unique(groups, return_inverse=True)
 
         def summed(values: Values) -> Values:
-            return np.bincount(inverse, weights=values)[inverse]
+            sums: Values = np.bincount(inverse, weights=values).astype(np.float64)
+            return sums[inverse]
 
         return Tally(*map(summed, (self.hit, self.extra, self.missed, self.clear)))
 
