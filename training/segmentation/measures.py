@@ -1,8 +1,7 @@
 """Agreement of masks with the truth, one number a slice or stack. Pure functions on arrays.
 
 A measure that has no value is NaN and never a convenient 0 or 1: overlap where the truth is empty,
-a distance where either mask is. What such slices say is counted apart, by `training.segmentation.
-figures`.
+a distance where either mask is. `figures` counts what such slices say apart.
 """
 
 from __future__ import annotations
