@@ -40,6 +40,35 @@ class Prepared:
     levels: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a part of a slice lies in the prepared square; all ends excluded.
+
+    Args:
+        box: the crop, `(top, bottom, left, right)` in pixels of the slice.
+        inner: what the crop was resized to, the same in pixels of the square; padding lies around.
+    """
+
+    box: tuple[int, int, int, int]
+    inner: tuple[int, int, int, int]
+
+
+def placement(box: tuple[int, int, int, int], spec: PreprocessSpec) -> Placement:
+    """The geometry that `prepare` uses for a crop, so that what is found can be put back.
+
+    Args:
+        box: `Prepared.box`.
+        spec: the preprocessing that made it.
+    """
+    size, height, width = spec.size, box[1] - box[0], box[3] - box[2]
+    if spec.fit == "stretch":
+        return Placement(box, (0, size, 0, size))
+    scale = size / max(height, width)
+    height, width = (max(1, round(side * scale)) for side in (height, width))
+    top, left = (size - height) // 2, (size - width) // 2
+    return Placement(box, (top, top + height, left, left + width))
+
+
 def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
     """A slice cropped, windowed to 0-255 and resized as the bundle says.
 
@@ -58,7 +87,21 @@ def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
         pixels = np.ascontiguousarray(pixels[box[0] : box[1], box[2] : box[3]])
         histogram = _histogram(pixels)
     levels = int(np.count_nonzero(histogram))
-    return Prepared(_fit(_window(pixels, histogram, spec), spec), box, levels)
+    return Prepared(_fit(_window(pixels, histogram, spec), box, spec), box, levels)
+
+
+def shown(piece: Slice, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The whole slice in 0-255, windowed as the bundle says, at its own size.
+
+    Args:
+        piece: as for `prepare`.
+        spec: the bundle's preprocessing; its crop and size are left out.
+
+    Returns:
+        `(H, W)` uint8.
+    """
+    pixels = _as_integers(piece.pixels)
+    return np.asarray(_window(pixels, _histogram(pixels), spec))
 
 
 def head_box(
@@ -155,16 +198,14 @@ def _window(
     return Image.fromarray(grey[pixels])
 
 
-def _fit(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
+def _fit(
+    image: Image.Image, box: tuple[int, int, int, int], spec: PreprocessSpec
+) -> NDArray[np.uint8]:
     """The square input; "letterbox" keeps the aspect and pads with black on both sides alike."""
-    size = spec.size
-    if spec.fit == "stretch" or image.width == image.height:
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-    scale = size / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    left, top = (size - width) // 2, (size - height) // 2
-    square = np.zeros((size, size), np.uint8)
-    square[top : top + height, left : left + width] = np.asarray(
-        image.resize((width, height), Image.Resampling.BILINEAR)
-    )
+    top, bottom, left, right = placement(box, spec).inner
+    fitted = np.asarray(image.resize((right - left, bottom - top), Image.Resampling.BILINEAR))
+    if fitted.shape == (spec.size, spec.size):
+        return fitted
+    square = np.zeros((spec.size, spec.size), np.uint8)
+    square[top:bottom, left:right] = fitted
     return square

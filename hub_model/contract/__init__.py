@@ -16,6 +16,7 @@ from hub_model.contract.guard_file import (
     MemberFile,
     Normalisation,
 )
+from hub_model.contract.mask_spec import MaskSpec
 from hub_model.contract.names import (
     CARD,
     CONFIG,
@@ -90,6 +91,7 @@ __all__ = [
     "GuardedConfig",
     "Layer",
     "ManifestFile",
+    "MaskSpec",
     "MemberFile",
     "MetricsFile",
     "ModelCardFacts",

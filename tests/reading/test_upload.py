@@ -56,11 +56,12 @@ def test_bytes_give_the_same_case_as_the_file(tmp_path, kind):
     for one, other in zip(from_file.slices, from_bytes.slices, strict=True):
         assert one.pixels.dtype == other.pixels.dtype
         np.testing.assert_array_equal(one.pixels, other.pixels)
-        assert (one.kind, one.colour, one.position, one.spacing) == (
+        assert (one.kind, one.colour, one.position, one.spacing, one.place) == (
             other.kind,
             other.colour,
             other.position,
             other.spacing,
+            other.place,
         )
 
 

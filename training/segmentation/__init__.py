@@ -1,0 +1,1 @@
+"""Masks against the truth: how well they agree, and how sure that is."""
