@@ -6,7 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hub_model.contract.base import FormatVersion, Frozen, Share
+from hub_model.contract.base import FormatVersion, Frozen, Probability, Share
+from hub_model.contract.figures import Sample
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class PreprocessSpec(Frozen):
@@ -53,13 +58,40 @@ class ModelCardFacts(Frozen):
     phantom: bool  # True: trained on drawn images; every page says so
 
 
+class DecoderSpec(Frozen):
+    """What makes masks of the backbone's feature maps; `decoder.Decoder` is built from it."""
+
+    kind: Literal["unet"]
+    # Of what each block gives, from the coarsest stage of the backbone on: one number a stage.
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=2)]
+
+
+class MaskSpec(Frozen):
+    """How mask logits are read: probabilities are sigmoid(logits / temperature)."""
+
+    temperature: Annotated[float, Field(gt=0)]
+    threshold: Probability  # a pixel belongs to the mask from this probability on
+    chosen_on: Sample  # images that the threshold was chosen on, none of them a test image
+
+
 class GuardedConfig(Frozen):
-    """Our part of config.json, under the key "neuroguard"."""
+    """Our part of config.json, under the key "neuroguard".
+
+    A network without a decoder has neither `decoder` nor `masks`; one in training has no `masks`.
+    """
 
     format_version: FormatVersion
     finding: FindingSpec
     preprocess: PreprocessSpec
     facts: ModelCardFacts
+    decoder: DecoderSpec | None = Field(default=None, exclude_if=_is_none)
+    masks: MaskSpec | None = Field(default=None, exclude_if=_is_none)
+
+    @model_validator(mode="after")
+    def _agree(self) -> GuardedConfig:
+        if self.masks is not None and self.decoder is None:
+            raise ValueError("masks is there and decoder is not: name one, or leave out both")
+        return self
 
 
 class ModelConfig(BaseModel):
