@@ -18,6 +18,7 @@ def model_config(recipe: Recipe) -> ModelConfig:
             facts=ModelCardFacts(
                 title=recipe.title, modality=recipe.modality, phantom=recipe.phantom
             ),
+            decoder=recipe.model.decoder,
         ),
     )
 

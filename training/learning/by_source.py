@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def run(
 
 
 def _write(target: Path, trained: loop.Trained, belongs: dict[str, str]) -> None:
-    epochs = [asdict(epoch) for epoch in trained.history]
+    epochs = [epoch.line for epoch in trained.history]
     (target / "history.json").write_text(json.dumps(epochs, indent=2) + "\n")
     partial_weights = target / f"{WEIGHTS}.partial"
     save_file(trained.state, partial_weights, metadata={"format": "pt", **belongs})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ from safetensors.torch import save_file as save_weights
 from hub_model import engine
 from hub_model.contract import ModelConfig
 from hub_model.errors import UsageError
-from hub_model.network import build
+from hub_model.network import build, load_state
 from training import processes
 from training.dataset import splits
 from training.inputs import Inputs
@@ -173,11 +173,11 @@ def _train(
     if not processes.here().main:
         return
     network = build(config)
-    network.backbone.load_state_dict(trained.state)
+    load_state(network, trained.state)
     ready = engine.from_network(network, recipe.preprocess)
     outputs = engine.run(ready, data.rows(tested).images, maps=False)
     save_weights(trained.state, target / WEIGHTS, metadata={"format": "pt"})
-    epochs = [asdict(epoch) for epoch in trained.history]
+    epochs = [epoch.line for epoch in trained.history]
     (target / "history.json").write_text(json.dumps(epochs, indent=2) + "\n")
     partial = target / f"{SCORES}.partial"
     save_file({"rows": tested, "logits": outputs.logits}, partial, metadata=belongs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -59,7 +58,7 @@ class Reporter:
             f"(n = {self._judged})",
             file=sys.stderr,
         )
-        line = asdict(epoch) | {"seconds": seconds, "images_per_second": self._learnt / seconds}
+        line = epoch.line | {"seconds": seconds, "images_per_second": self._learnt / seconds}
         if self._path is not None:
             with self._path.open("a") as file:
                 file.write(json.dumps(line) + "\n")

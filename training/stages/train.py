@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -51,7 +50,7 @@ def run(job: Job) -> None:
 
 def _write(out: Path, trained: Trained) -> None:
     """History, then weights, whose file says that the training is whole."""
-    write_json(out / HISTORY, [asdict(one) for one in trained.history])
+    write_json(out / HISTORY, [one.line for one in trained.history])
     partial = out / f"{WEIGHTS}.partial"
     save_file(trained.state, partial, metadata={"format": "pt"})
     partial.rename(out / WEIGHTS)
