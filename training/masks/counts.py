@@ -21,6 +21,7 @@ CANDIDATES = np.arange(1, 20) / 20  # uncalibrated probabilities from which a pi
 _WATCHED = len(CANDIDATES) // 2  # 0.5
 _LOGITS = np.log(CANDIDATES / (1 - CANDIDATES)).astype(np.float32)
 _CHUNK = 128  # images whose masks are in memory at once
+NAMES = frozenset({"mask_true", "mask_drawn", "mask_hits"})  # of tensors, see `Counts.arrays`
 UNKNOWN = -1  # pixels of a mask that nobody drew
 
 

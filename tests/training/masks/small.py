@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hub_model import small_cnn  # noqa: F401 - registers it
 from training.inputs import Inputs, Masks
 from training.recipe import Recipe, load
 
