@@ -52,9 +52,11 @@ class Reporter:
         """
         if self._quiet:
             return
+        dice = epoch.validation_dice
+        masks = "" if dice is None else f", Dice {dice:.4f}"
         tqdm.write(
             f"{epoch.phase} {epoch.epoch}: train loss {epoch.train_loss:.4f}, validation NLL "
-            f"{epoch.validation_nll:.4f}, accuracy {epoch.validation_accuracy:.4f} "
+            f"{epoch.validation_nll:.4f}, accuracy {epoch.validation_accuracy:.4f}{masks} "
             f"(n = {self._judged})",
             file=sys.stderr,
         )

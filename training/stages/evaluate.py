@@ -114,7 +114,8 @@ def _evidence(
 
 def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure]:
     """Figures "masks.…" of the test images; "masks.without_<source>.…" of a source never met."""
-    candidate, found = masked.candidate(job), {}
+    candidate = masked.candidate(job)
+    found: dict[str, Figure] = {}
     shown = {"masks": (test, masked.judged(job), words)}
     for source in elsewhere.sources(job):
         scores = elsewhere.scores(job, source, elsewhere.JUDGED)
