@@ -64,7 +64,6 @@ class Network(nn.Module):
         levels = () if self.decoder is None else tuple(found)
         return NetworkOutput(logits, embedding, before.mean(dim=(2, 3)), feature_map, levels)
 
-
     @property
     def parts(self) -> dict[str, nn.Module]:
         """The backbone under "", whose names are timm's, and the decoder, if any, under its own."""
