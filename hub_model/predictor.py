@@ -43,6 +43,14 @@ class SliceMap:
 
 
 @dataclass(frozen=True, eq=False)
+class SliceMask:
+    """Where in one slice the finding lies; cases with an accepted finding only."""
+
+    index: int
+    probability: NDArray[np.float32]  # (size, size), 0-1, calibrated
+
+
+@dataclass(frozen=True, eq=False)
 class Explained:
     """A verdict and what it rests on.
 
@@ -50,11 +58,14 @@ class Explained:
         decision: as `predict` gives it.
         images: what the model was shown of each slice, `(size, size)` uint8, in reading order.
         maps: activation maps of the valid slices; empty when the verdict names no class.
+        masks: of the valid slices that the network calls a finding, where the verdict accepts one
+            and the bundle has a decoder; else empty.
     """
 
     decision: Decision
     images: tuple[NDArray[np.uint8], ...]
     maps: tuple[SliceMap, ...]
+    masks: tuple[SliceMask, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +146,9 @@ class GuardedClassifier:
         look = self._look([case], maps=True)
         decision = policy.decide(look.evidence[0], self.bundle.policy, self.revision)
         images = tuple(ready.image for ready in look.prepared)
+        masks = self._masks(look) if self._accepts_finding(decision) else ()
         if decision.label is None:
-            return Explained(decision, images, ())
+            return Explained(decision, images, (), masks)
         label = self.label_names.index(decision.label)
         size, weight = self._engine.preprocess.size, self._engine.classifier_weight
         found = zip(look.valid, look.outputs.feature_map, strict=True)
@@ -144,7 +156,28 @@ class GuardedClassifier:
             SliceMap(index, explain.activation_map(features, weight, label, size))
             for index, features in found
         )
-        return Explained(decision, images, tuple(maps))
+        return Explained(decision, images, tuple(maps), masks)
+
+    def _accepts_finding(self, decision: Decision) -> bool:
+        finding = self.bundle.config.neuroguard.finding
+        return decision.verdict.accepted and decision.finding == finding.name
+
+    def _masks(self, look: _Look) -> tuple[SliceMask, ...]:
+        """Calibrated masks of the slices that they were made of."""
+        spec, found = self.bundle.config.neuroguard.masks, look.outputs.masks
+        if spec is None:
+            return ()
+        return tuple(
+            SliceMask(look.valid[row], calibration.mask_probabilities(logits, spec.temperature))
+            for row, logits in zip(found.rows.tolist(), found.logits, strict=True)
+        )
+
+    def _calls_finding(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """`(N,)` whether the finding is likelier than its absence: of those a mask is made."""
+        probs = calibration.probabilities(logits, self.bundle.temperature.temperature)
+        asserts = self.bundle.config.neuroguard.finding.asserted_by(self.label_names)
+        found: NDArray[np.bool_] = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
+        return found
 
     def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
         """One pass over the slices of several cases."""
@@ -187,7 +220,8 @@ class GuardedClassifier:
     def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
         size = self._engine.preprocess.size
         images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
-        return engine.run(self._engine, images, maps=maps)
+        wanted = self._calls_finding if maps and self._engine.decoder is not None else None
+        return engine.run(self._engine, images, maps=maps, masks=wanted)
 
     def _check_golden(self) -> None:
         """The golden inputs must give the golden outputs on this machine."""
@@ -207,7 +241,7 @@ class GuardedClassifier:
 def golden_outputs(
     ready: Engine, guard: Guard, images: NDArray[np.uint8]
 ) -> dict[str, NDArray[np.generic]]:
-    """What is made of prepared images: logits, embedding, image statistics and p_in_domain.
+    """What is made of prepared images: logits, embedding, image statistics, p_in_domain, masks.
 
     The statistics are those of a slice that was read as it was prepared.
 
@@ -216,7 +250,8 @@ def golden_outputs(
         guard: the one that is shipped.
         images: `(N, size, size)` uint8.
     """
-    outputs = engine.run(ready, images, maps=False)
+    every = None if ready.decoder is None else engine.every
+    outputs = engine.run(ready, images, maps=False, masks=every)
     size = images.shape[1]
     seen = [
         image_statistics.statistics(
@@ -225,13 +260,14 @@ def golden_outputs(
         for image in images
     ]
     features = _features(outputs, seen)
-    return {
+    found: dict[str, NDArray[np.generic]] = {
         "logits": outputs.logits,
         "embedding": outputs.embedding,
         "middle": outputs.middle,
         "statistics": features.statistics,
         "p_in_domain": guard.p_in_domain(features),
     }
+    return found if ready.decoder is None else found | {"masks": outputs.masks.logits}
 
 
 def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:

@@ -33,7 +33,7 @@ def main(kind: str, name: str, folder: Path, batches: int) -> None:
     effective = recipe.load(name, OVERRIDES)
     data = inputs.read(folder, SET)
     learner = Learner(effective, network_config.model_config(effective), data)
-    learner.begin(effective.train.finetune)
+    learner.begin("finetune", effective.train.finetune)
     works: dict[str, Callable[[], Work]] = {
         "input": lambda: lambda rows: learner.draw(rows, None).images,
         "step": lambda: lambda rows: float(learner.step(learner.draw(rows, None))),

@@ -11,12 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_model import mask_policy
-from hub_model.contract import REASON_TEXT, MaskSpec, Reason, Verdict
+from hub_model.contract import REASON_TEXT, MaskSpec, Reason, Sample, Verdict
 from hub_model.mask_policy import agree, to_show
 from hub_model.policy import decide
 from tests.test_policy import FREE, GLIOMA, case, rules
 
-SPEC = MaskSpec(threshold=0.5, smallest_object=4, fill_holes=True, max_masked_none=0.25)
+SPEC = MaskSpec(
+    temperature=1.0,
+    threshold=0.5,
+    smallest_object=4,
+    fill_holes=True,
+    max_masked_none=0.25,
+    chosen_on=Sample(split="none", n_images=0, n_groups=0),
+)
 QUIET = settings(deadline=None, max_examples=200)
 ROWS = st.lists(st.sampled_from([GLIOMA, FREE, (GLIOMA + FREE) / 2]), min_size=1, max_size=6)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hub_model.contract import FORMAT_VERSION, GuardedConfig, ModelCardFacts, ModelConfig
+from hub_model.contract import FORMAT_VERSION, GuardedConfig, MaskSpec, ModelCardFacts, ModelConfig
 from training.recipe import Recipe
 
 
-def model_config(recipe: Recipe) -> ModelConfig:
-    """That of a recipe's network."""
+def model_config(recipe: Recipe, masks: MaskSpec | None = None) -> ModelConfig:
+    """That of a recipe's network; `masks` says how its masks are read, once that is known."""
     return hub_config(
         architecture=recipe.model.architecture,
         label_names=recipe.labels,
@@ -18,6 +18,8 @@ def model_config(recipe: Recipe) -> ModelConfig:
             facts=ModelCardFacts(
                 title=recipe.title, modality=recipe.modality, phantom=recipe.phantom
             ),
+            decoder=recipe.model.decoder,
+            masks=masks,
         ),
     )
 

@@ -16,10 +16,11 @@ from hub_model.contract.guard_file import (
     MemberFile,
     Normalisation,
 )
-from hub_model.contract.mask_spec import MaskSpec
+from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
 from hub_model.contract.names import (
     CARD,
     CONFIG,
+    DECODER_WEIGHTS,
     ENVIRONMENT,
     FOLDERS,
     GOLDEN,
@@ -28,6 +29,7 @@ from hub_model.contract.names import (
     HANDLER,
     MANIFEST,
     METRICS,
+    OPTIONAL_FILES,
     PACKAGE,
     PHANTOM_WARNING,
     POLICY,
@@ -59,6 +61,7 @@ __all__ = [
     "CARD",
     "COMBINED",
     "CONFIG",
+    "DECODER_WEIGHTS",
     "ENVIRONMENT",
     "FOLDERS",
     "FORMAT_VERSION",
@@ -68,6 +71,7 @@ __all__ = [
     "HANDLER",
     "MANIFEST",
     "METRICS",
+    "OPTIONAL_FILES",
     "PACKAGE",
     "PHANTOM_WARNING",
     "POLICY",
@@ -79,6 +83,7 @@ __all__ = [
     "TEMPERATURE",
     "WEIGHTS",
     "Aggregation",
+    "DecoderSpec",
     "DomainResult",
     "EnvironmentFile",
     "FeatureWidths",

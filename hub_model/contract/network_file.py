@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hub_model.contract.base import FormatVersion, Frozen, Share
+from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class PreprocessSpec(Frozen):
@@ -61,12 +66,23 @@ class ModelCardFacts(Frozen):
 
 
 class GuardedConfig(Frozen):
-    """Our part of config.json, under the key "neuroguard"."""
+    """Our part of config.json, under the key "neuroguard".
+
+    A network without a decoder has neither `decoder` nor `masks`; one in training has no `masks`.
+    """
 
     format_version: FormatVersion
     finding: FindingSpec
     preprocess: PreprocessSpec
     facts: ModelCardFacts
+    decoder: DecoderSpec | None = Field(default=None, exclude_if=_is_none)
+    masks: MaskSpec | None = Field(default=None, exclude_if=_is_none)
+
+    @model_validator(mode="after")
+    def _agree(self) -> GuardedConfig:
+        if self.masks is not None and self.decoder is None:
+            raise ValueError("masks is there and decoder is not: name one, or leave out both")
+        return self
 
 
 class ModelConfig(BaseModel):

@@ -70,6 +70,20 @@ def test_some_slices_come_again_mirrored_under_the_same_group(records):
         assert pixel_hash(copy.image) != pixel_hash(original.image)
 
 
+def test_every_mass_has_its_mask_mirrored_with_its_slice(records):
+    by_path = {record.path.rsplit(".", 1)[0]: record for record in records}
+    assert all((record.mask is None) == (record.label == FREE) for record in records)
+    mirrored = [one for one in records if "-mirrored" in one.path and one.mask]
+    assert mirrored
+    for copy in mirrored:
+        masks = [copy.mask, by_path[copy.path.removesuffix("-mirrored.jpg")].mask]
+        second, first = (np.asarray(Image.open(io.BytesIO(mask))) for mask in masks)
+        assert set(np.unique(first)) == {0, 255}
+        assert np.array_equal(second, first[:, ::-1])
+        with Image.open(io.BytesIO(copy.image)) as image:
+            assert image.size == second.shape[::-1]
+
+
 @pytest.mark.parametrize("label", [label for label in LABELS if label != FREE])
 def test_every_slice_of_a_patient_shows_its_mass(label):
     for index in range(8):

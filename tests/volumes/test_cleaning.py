@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hub_model.contract import MaskSpec
+from hub_model.contract import MaskSpec, Sample
 from hub_model.volumes import clean
 
-SPEC = MaskSpec(threshold=0.5, smallest_object=4, fill_holes=True, max_masked_none=0)
+SPEC = MaskSpec(
+    temperature=1.0,
+    threshold=0.5,
+    smallest_object=4,
+    fill_holes=True,
+    max_masked_none=0,
+    chosen_on=Sample(split="none", n_images=0, n_groups=0),
+)
 PLANES = arrays.arrays(np.float32, (2, 9, 9), elements=st.floats(0, 1, width=32))
 
 

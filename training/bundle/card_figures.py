@@ -13,6 +13,7 @@ from training.bundle.spoken import interval, markdown, percent, shown, spoken
 # Prefixes of the names of figures.
 TEST, AS_LABELLED, OFFICIAL = "test.", "as_labelled.", "official_split."
 BY_GROUP, BY_IMAGE = "crossval.", "crossval_by_image."
+MASKS = "masks."
 
 # What a figure is, and the figure that is its coverage; None: every image was answered.
 FIGURES: dict[str, tuple[str, str | None]] = {
@@ -42,6 +43,14 @@ OUT_OF_FOLD = {
     "finding_sensitivity": "{finding} found, of all with one",
     "finding_specificity": "none said, of all without",
 }  # of a cross-validation, in which nothing is refused
+
+OF_MASKS = {
+    "dice": "Dice, mean over slices with a mask",
+    "iou": "intersection over union, mean over the same",
+    "dice_by_group": "Dice of all slices of a group pooled, mean over groups",
+    "false_positive": "slices without {finding} on which a pixel is drawn",
+    "decoded": "slices that a mask is made of when served",
+}  # "_as_served" at the end of a name: where the class head calls none, there is no mask
 
 
 def sections(
@@ -95,6 +104,14 @@ def sections(
             "as a random split does. Copies and slices of one group are then on both sides."
         )
         yield _figure_table(metrics, BY_IMAGE, finding, " (leaky)")
+    if any(name.startswith(MASKS) for name in metrics.figures):
+        yield "### Masks"
+        yield (
+            "At the threshold in `config.json`, against the sources' own masks. A slice on which "
+            "nothing is drawn counts 0. As served, only slices that the class head calls "
+            f"{finding} get a mask; what is accepted or refused is not looked at here."
+        )
+        yield _figure_table(metrics, MASKS, finding, "")
     yield "### Verdicts by domain"
     yield (
         "Shares of the images. The first row is the test split; every other domain was judged with "
@@ -130,6 +147,8 @@ def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) ->
         key = name.removeprefix(prefix)
         if prefix in (BY_GROUP, BY_IMAGE):
             text, coverage = _out_of_fold(key), None
+        elif prefix == MASKS:
+            text, coverage = _of_masks(key, "") or f"`{key}`", None
         else:
             text, coverage = FIGURES.get(key, (f"`{key}`", None))
         rows.append(
@@ -150,9 +169,18 @@ def _figure_table(metrics: MetricsFile, prefix: str, finding: str, mark: str) ->
 
 def _out_of_fold(key: str) -> str:
     """What a figure of a cross-validation is; that of one source begins with the source's name."""
+    if (masks := _of_masks(key, MASKS)) is not None:
+        return masks
     source, _, what = key.rpartition(".")
     text = OUT_OF_FOLD.get(what, f"`{what}`")
     return f"{source}: {text}" if source else text
+
+
+def _of_masks(key: str, prefix: str) -> str | None:
+    """What a figure of masks is; None for one that only its name describes."""
+    served = key.removesuffix("_as_served")
+    text = OF_MASKS.get(served.removeprefix(prefix)) if served.startswith(prefix) else None
+    return text if text is None or served == key else f"{text}, as served"
 
 
 def _verdict_table(metrics: MetricsFile, finding: str) -> str:

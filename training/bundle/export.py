@@ -24,7 +24,7 @@ from hub_model.contract import (
     TemperatureFile,
 )
 from hub_model.guard import Guard
-from hub_model.network import build
+from hub_model.network import build, divided, load_state
 from hub_model.predictor import GuardedClassifier, golden_outputs
 from hub_model.preprocess import prepare
 from training.bundle import card, plots
@@ -68,6 +68,8 @@ def write_bundle(
 ) -> Path:
     """The bundle folder `out`, complete and verified; an older one there is replaced.
 
+    `state` is what `network.state_of` gives, the decoder's tensors beside the backbone's.
+
     Raises:
         BundleError: the parts do not fit together. Nothing is left under `out` then.
     """
@@ -93,7 +95,10 @@ def _fill(
     environment: EnvironmentFile,
 ) -> None:
     """Write every file of the bundle, the manifest last."""
-    save_tensors(state, partial / contract.WEIGHTS, metadata={"format": "pt"})
+    backbone, decoder = divided(state)
+    save_tensors(backbone, partial / contract.WEIGHTS, metadata={"format": "pt"})
+    if decoder:
+        save_tensors(decoder, partial / contract.DECODER_WEIGHTS, metadata={"format": "pt"})
     tensors = {name: np.array(value, order="C") for name, value in guard.tensors.items()}
     save_arrays(tensors, partial / contract.GUARD_TENSORS)
     for name, model in (
@@ -120,7 +125,7 @@ def _golden(
     spec = config.neuroguard.preprocess
     images = np.stack([prepare(piece, spec).image for piece in _golden_slices()])
     network = build(config)
-    network.backbone.load_state_dict(state)
+    load_state(network, state)
     return {"images": images, **golden_outputs(engine.from_network(network, spec), guard, images)}
 
 

@@ -32,7 +32,33 @@ def augment(
     Returns:
         `(N, 1, size, size)` float in 0-1.
     """
-    images = _geometry(images, spec, generator, size or images.shape[-1])
+    return _look(_geometry(images, spec, generator, size or images.shape[-1]), spec, generator)
+
+
+def augment_both(
+    images: Tensor, masks: Tensor, spec: AugmentSpec, generator: Generator, size: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The batch as `augment` gives it, and masks that went through the same geometry.
+
+    A mask is a second channel of its image while both are turned, so they cannot part.
+
+    Args:
+        images: `(N, 1, S, S)` float in 0-1.
+        masks: `(N, 1, S, S)` float in 0-1.
+        spec: ranges and probabilities.
+        generator: source of all randomness, on the device of the images.
+        size: side of what comes out, pixels; None: S.
+
+    Returns:
+        Twice `(N, 1, size, size)` float: images in 0-1, masks 0 or 1.
+    """
+    both = torch.cat([images, masks], dim=1)
+    both = _geometry(both, spec, generator, size or images.shape[-1])
+    return _look(both[:, :1], spec, generator), (both[:, 1:] >= 0.5).float()
+
+
+def _look(images: Tensor, spec: AugmentSpec, generator: Generator) -> Tensor:
+    """Everything that moves no pixel."""
     if spec.resample < 1:
         images = _resample(images, spec.resample, generator)
     images = _intensity(images, spec, generator)
@@ -80,7 +106,7 @@ def _uniform(count: int, width: float, generator: Generator) -> Tensor:
 
 
 def _geometry(images: Tensor, spec: AugmentSpec, generator: Generator, size: int) -> Tensor:
-    """Mirror, rotation, scale, shift and side in one resampling."""
+    """Mirror, rotation, scale, shift and side in one resampling, all channels alike."""
     n = len(images)
     angle = _uniform(n, math.radians(spec.rotation), generator)
     zoom = 1 + _uniform(n, spec.scale, generator)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Store:
         """
         header = {
             "belongs": dict(self.belongs),
-            "history": [asdict(epoch) for epoch in history],
+            "history": [epoch.line for epoch in history],
             "numbers": _numbers(learner),
         }
         tensors = _tensors(learner) | {f"best.{name}": value for name, value in best.items()}

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,15 @@ from safetensors.numpy import load_file, save_file
 from hub_model import engine
 from hub_model.contract import ModelConfig
 from hub_model.errors import UsageError
-from hub_model.network import build
+from hub_model.network import build, load_state
 from training import processes
 from training.dataset import splits
 from training.inputs import Inputs
 from training.learning import digests, loop
 from training.learning.history import Epoch
 from training.learning.trained import CHECKPOINTS, METRICS, read_history
+from training.masks import counts
+from training.masks.counts import Counts
 from training.recipe import CrossValidationSpec, Recipe
 
 By = Literal["group", "image"]
@@ -42,16 +44,19 @@ class OutOfFold:
         folds: `(N,)` number of the fold that each image was tested in.
         logits: `(N, K)` float32, uncalibrated.
         histories: epochs of each fold's training.
+        masks: what the fold's masks met; None where no masks are learnt.
     """
 
     by: By
     folds: NDArray[np.int64]
     logits: NDArray[np.float32]
     histories: tuple[tuple[Epoch, ...], ...]
+    masks: Counts | None = None
 
     def rows(self, wanted: NDArray[np.bool_]) -> OutOfFold:
         """The same for some of the images."""
-        return replace(self, folds=self.folds[wanted], logits=self.logits[wanted])
+        masks = None if self.masks is None else self.masks.rows(wanted)
+        return replace(self, folds=self.folds[wanted], logits=self.logits[wanted], masks=masks)
 
 
 def divide(data: Inputs, spec: CrossValidationSpec, by: By) -> NDArray[np.int64]:
@@ -120,16 +125,19 @@ def read(data: Inputs, spec: CrossValidationSpec, folder: Path, *, by: By) -> Ou
         _read_fold(folder / f"fold-{number}", np.flatnonzero(folds == number))
         for number in range(spec.folds)
     ]
-    logits = np.empty((len(data), found[0][0].shape[1]), np.float32)
-    for number, (scores, _) in enumerate(found):
-        logits[folds == number] = scores
-    return OutOfFold(by, folds, logits, tuple(history for _, history in found))
+    whole: dict[str, NDArray[Any]] = {}
+    for name, first in found[0][0].items():
+        whole[name] = np.empty((len(data), *first.shape[1:]), first.dtype)
+        for number, (scores, _) in enumerate(found):
+            whole[name][folds == number] = scores[name]
+    masks = Counts.of(whole) if whole.keys() >= counts.NAMES else None
+    return OutOfFold(by, folds, whole["logits"], tuple(history for _, history in found), masks)
 
 
 def _read_fold(
     target: Path, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], tuple[Epoch, ...]]:
-    """Logits and history of one fold, if it was tested on those rows."""
+) -> tuple[dict[str, NDArray[Any]], tuple[Epoch, ...]]:
+    """Scores and history of one fold, if it was tested on those rows."""
     if not (target / SCORES).is_file():
         raise UsageError(f"{target.name} has no {SCORES}: run the cross-validation to its end")
     scores = load_file(target / SCORES)
@@ -138,7 +146,7 @@ def _read_fold(
             f"{target.name} was tested on {len(scores['rows'])} images that are not the "
             f"{len(rows)} of this division: give another folder, or remove this one"
         )
-    return scores["logits"], read_history(target)
+    return scores, read_history(target)
 
 
 def _train(
@@ -167,11 +175,14 @@ def _train(
     if not processes.here().main:
         return
     network = build(config)
-    network.backbone.load_state_dict(trained.state)
+    load_state(network, trained.state)
     ready = engine.from_network(network, recipe.preprocess)
-    outputs = engine.run(ready, data.rows(tested).images, maps=False)
+    shown = data.rows(tested)
+    scores = {"rows": tested, "logits": engine.run(ready, shown.images, maps=False).logits}
+    if ready.decoder is not None:
+        scores |= counts.of_set(ready, shown).arrays
     trained.write(target)
     partial = target / f"{SCORES}.partial"
-    save_file({"rows": tested, "logits": outputs.logits}, partial, metadata=belongs)
+    save_file(scores, partial, metadata=belongs)
     partial.rename(target / SCORES)
     shutil.rmtree(target / CHECKPOINTS)

@@ -14,6 +14,8 @@ from hub_model.contract import Figure, MetricsFile
 from hub_model.errors import UsageError
 from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import By, OutOfFold
+from training.masks import choice
+from training.masks import figures as mask_figures
 from training.pictures.model import MIN_GROUPS
 from training.recipe import CrossValidationSpec, Recipe
 from training.statistics import Rows, figure, macro_f1, sample
@@ -30,7 +32,8 @@ def measure(
 ) -> MetricsFile:
     """Figures "crossval.…" and "crossval_by_image.…", and a table of the folds.
 
-    Where the images are of several sources there are figures of each, "crossval.<source>.…".
+    Where the images are of several sources there are figures of each, "crossval.<source>.…"; where
+    masks are learnt, of them, "crossval.masks.…".
 
     Both get their intervals from resampling groups, so that they differ by what was learnt from
     and by nothing else. Probabilities are the networks' own, without a temperature.
@@ -46,7 +49,8 @@ def measure(
     """
     figures: dict[str, Figure] = {}
     for way in found:
-        figures |= _by_source(recipe, data, way, WORDS[way.by].format(k=spec.folds))
+        words = WORDS[way.by].format(k=spec.folds)
+        figures |= _by_source(recipe, data, way, words) | _masks(recipe, data, way, words)
     typed = data.labels != UNKNOWN
     data, found = data.rows(typed), [one.rows(typed) for one in found]
     _refuse_few(recipe, data)
@@ -90,6 +94,21 @@ def _by_source(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> di
         for name, side in sides.items()
         if (rows := np.flatnonzero(side & (data.sources == source))).size
     }
+
+
+def _masks(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[str, Figure]:
+    """Figures "crossval.masks.…"; each fold's threshold is the one that suits all other folds."""
+    if found.masks is None:
+        return {}
+    chosen = np.empty(len(data), np.int64)
+    for number in np.unique(found.folds):
+        others = found.folds != number
+        chosen[~others] = choice.best(found.masks.rows(others), data.groups[others])
+    probs = probabilities(found.logits, 1.0)
+    asserts = recipe.finding.asserted_by(recipe.labels)
+    called = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
+    name = f"{PREFIX[found.by]}.masks"
+    return mask_figures.measure(found.masks, chosen, called, data, recipe.labels, words, name)
 
 
 def _mean(hits: NDArray[np.bool_], rows: Rows) -> float:

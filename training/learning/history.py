@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from training.learning.optim import HIGHER_IS_BETTER
 from training.recipe.train_spec import EarlyStoppingSpec
@@ -11,7 +11,7 @@ from training.recipe.train_spec import EarlyStoppingSpec
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the training's history; losses in nats an image, accuracy and F1 0-1."""
+    """One line of the training's history; losses in nats an image, accuracy, F1 and Dice 0-1."""
 
     phase: str
     epoch: int  # of the phase, from 1
@@ -20,6 +20,12 @@ class Epoch:
     validation_nll: float
     validation_accuracy: float
     validation_macro_f1: float
+    validation_dice: float | None = None  # mean over images with a mask; None: no masks are learnt
+
+    @property
+    def line(self) -> dict[str, str | int | float]:
+        """What is known of it, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def is_best(history: Sequence[Epoch]) -> bool:

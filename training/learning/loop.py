@@ -19,7 +19,7 @@ from tqdm import tqdm
 from hub_model import calibration, engine
 from hub_model.contract import ModelConfig
 from hub_model.errors import NeuroguardError
-from hub_model.network import build
+from hub_model.network import build, load_state
 from training import processes
 from training.bar import hidden
 from training.inputs import UNKNOWN, Inputs
@@ -30,6 +30,7 @@ from training.learning.history import Epoch
 from training.learning.learner import Learner
 from training.learning.reporter import Reporter
 from training.learning.trained import Trained
+from training.masks import counts
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.read import RecipeError
 from training.statistics import macro_f1
@@ -100,7 +101,7 @@ def train(
         done = [one for one in past if one.phase == name]
         if phase.epochs == len(done) or history.has_stalled(done, stopping):
             continue
-        learner.begin(phase)
+        learner.begin(name, phase)
         if saved is not None and done:
             saved.restore_phase(learner)
         for number in range(len(done) + 1, phase.epochs + 1):
@@ -156,7 +157,7 @@ def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int, before: i
 def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) -> dict[str, float]:
     """Validation metrics, by name, of the weights as they would be shipped."""
     network = build(config)
-    network.backbone.load_state_dict(state)
+    load_state(network, state)
     ready = engine.from_network(network, config.neuroguard.preprocess)
     typed = validation.labels != UNKNOWN
     outputs = engine.run(ready, validation.images[typed], maps=False)
@@ -165,8 +166,10 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
     nll = calibration.nll(probs, labels)
     if not math.isfinite(nll):
         raise Diverged(f"validation NLL is {nll}: {_REMEDY}")
-    return {
+    found = {
         "validation_nll": nll,
         "validation_accuracy": float((said == labels).mean()),
         "validation_macro_f1": macro_f1(labels, said, probs.shape[1]),
     }
+    dice = None if ready.decoder is None else counts.of_set(ready, validation).watched
+    return found if dice is None else found | {"validation_dice": dice}

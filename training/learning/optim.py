@@ -17,12 +17,13 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
+from hub_model.network import Network
+from training.recipe.phase_spec import PhaseSpec
 from training.recipe.read import RecipeError
 from training.recipe.train_spec import (
     CosineSpec,
     OneCycleSpec,
     OptimizerSpec,
-    PhaseSpec,
     PlateauSpec,
     SgdSpec,
     StepSpec,
@@ -33,29 +34,42 @@ HIGHER_IS_BETTER = ("validation_accuracy", "validation_macro_f1")
 _NORM = nn.modules.batchnorm._BatchNorm  # the only base that all of torch's share
 
 
-def choose(backbone: nn.Module, phase: PhaseSpec) -> list[nn.Parameter]:
+def choose(network: Network, phase: PhaseSpec, *, classes: bool, masks: bool) -> list[nn.Parameter]:
     """Let the phase's modules be trained and no other; returns their parameters.
+
+    What no loss reaches is left as it is: decay alone would wear it down.
+
+    Args:
+        network: the backbone's names are timm's, the decoder's begin with "decoder.".
+        phase: names what is trained.
+        classes: whether it learns classes; else the last layer is left as it is.
+        masks: whether it learns masks; else the decoder is.
 
     Raises:
         RecipeError: `modules` fits no parameter's name.
     """
+    last = {id(one) for one in network.backbone.get_classifier().parameters()}
     trained = []
-    for name, parameter in backbone.named_parameters():
-        parameter.requires_grad_(not phase.modules or name.startswith(phase.modules))
-        if parameter.requires_grad:
-            trained.append(parameter)
+    for part, module in network.parts.items():
+        for name, parameter in module.named_parameters(prefix=part):
+            reached = masks if part else classes or id(parameter) not in last
+            named = not phase.modules or name.startswith(phase.modules)
+            parameter.requires_grad_(reached and named)
+            if parameter.requires_grad:
+                trained.append(parameter)
     if not trained:
         raise RecipeError(f"no parameter's name starts with any of {list(phase.modules)}")
     return trained
 
 
-def set_modes(backbone: nn.Module, phase: PhaseSpec) -> None:
+def set_modes(network: Network, phase: PhaseSpec) -> None:
     """Training mode for all but the batch norms whose statistics the phase leaves as they are."""
-    backbone.train()
+    network.train()
     if phase.freeze_norm:
-        for name, module in backbone.named_modules():
-            if isinstance(module, _NORM) and not name.startswith(phase.modules):
-                module.eval()
+        for part, whole in network.parts.items():
+            for name, module in whole.named_modules(prefix=part):
+                if isinstance(module, _NORM) and not name.startswith(phase.modules):
+                    module.eval()
 
 
 def optimizer(

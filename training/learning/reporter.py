@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -53,13 +52,15 @@ class Reporter:
         """
         if self._quiet:
             return
+        dice = epoch.validation_dice
+        masks = "" if dice is None else f", Dice {dice:.4f}"
         tqdm.write(
             f"{epoch.phase} {epoch.epoch}: train loss {epoch.train_loss:.4f}, validation NLL "
-            f"{epoch.validation_nll:.4f}, accuracy {epoch.validation_accuracy:.4f} "
+            f"{epoch.validation_nll:.4f}, accuracy {epoch.validation_accuracy:.4f}{masks} "
             f"(n = {self._judged})",
             file=sys.stderr,
         )
-        line = asdict(epoch) | {"seconds": seconds, "images_per_second": self._learnt / seconds}
+        line = epoch.line | {"seconds": seconds, "images_per_second": self._learnt / seconds}
         if self._path is not None:
             with self._path.open("a") as file:
                 file.write(json.dumps(line) + "\n")

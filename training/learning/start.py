@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from hub_model import small_cnn  # noqa: F401 - registers it
 from hub_model.contract import ModelConfig
-from hub_model.network import Network, build
+from hub_model.network import Network, build, build_decoder
 from training.recipe import ModelSpec
 from training.recipe.read import RecipeError
 
@@ -23,11 +23,10 @@ def start(spec: ModelSpec, config: ModelConfig) -> Network:
         import timm
 
         args = {**config.model_args, "drop_rate": spec.drop_rate}
-        return Network(
-            timm.create_model(
-                spec.architecture, pretrained=True, num_classes=config.num_classes, **args
-            )
+        backbone = timm.create_model(
+            spec.architecture, pretrained=True, num_classes=config.num_classes, **args
         )
+        return Network(backbone, build_decoder(config, backbone))
     network = build(config)
     network.backbone.drop_rate = spec.drop_rate
     if spec.weights != "random":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class Trained:
             folder: is there.
             belongs: what it was made of, name to digest; goes into the weights' metadata.
         """
-        write_json(folder / HISTORY, [asdict(epoch) for epoch in self.history])
+        write_json(folder / HISTORY, [epoch.line for epoch in self.history])
         partial = folder / f"{WEIGHTS}.partial"
         save_file(self.state, partial, metadata={"format": "pt", **(belongs or {})})
         partial.rename(folder / WEIGHTS)

@@ -138,7 +138,7 @@ _DIVISION = (
     "data.look_alikes", "data.review", "data.scheme", "data.shares", "data.split_seed",
     "data.masks", *_BESIDE,
 )  # fmt: skip
-_NETWORK = ("labels", "finding", "preprocess", "model.architecture")
+_NETWORK = ("labels", "finding", "preprocess", "model.architecture", "model.decoder")
 
 STAGES = (
     Stage(
@@ -211,7 +211,10 @@ STAGES = (
             *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
             "policy.chosen_on",
         ),
-        leaves=("scores", "by_source", "temperature_scaling.json", "crossval.json"),
+        leaves=(
+            "scores", "masks", "by_source", "temperature_scaling.json", "masks.json",
+            "crossval.json",
+        ),
         needs=("prepare", "train"),
     ),
     Stage(

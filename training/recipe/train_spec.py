@@ -12,37 +12,11 @@ from pydantic import Field, model_validator
 
 from hub_model.contract import Share
 from training.recipe.evidence_spec import CoverSpec, PasteSpec
+from training.recipe.mask_spec import MasksSpec
 from training.recipe.node import Node
+from training.recipe.phase_spec import PhaseSpec
 
 Metric = Literal["validation_nll", "validation_accuracy", "validation_macro_f1"]
-
-
-class PhaseSpec(Node):
-    """One phase of the training."""
-
-    epochs: Annotated[int, Field(ge=0)]
-    lr: Annotated[float, Field(gt=0)]  # peak of the schedule
-    modules: tuple[str, ...] = ()  # name prefixes that are trained; empty: all
-    # Sides of the training images in equal parts of the phase, pixels; empty: as they are prepared.
-    # [160, 160, 224]: two thirds of the epochs at half the cost, then the resolution to be served.
-    sizes: tuple[Annotated[int, Field(ge=16)], ...] = ()
-    # Batch norms outside `modules` keep mean and variance too. False: they follow the new images,
-    # which suits a trunk from another domain; True suits one that is right as it is.
-    freeze_norm: bool = False
-
-    @model_validator(mode="after")
-    def _agree(self) -> PhaseSpec:
-        if self.freeze_norm and not self.modules:
-            raise ValueError(
-                "freeze_norm is True, modules is []: every module is trained, so none is frozen"
-            )
-        return self
-
-    def size(self, epoch: int) -> int | None:
-        """Side of the training images in an epoch, counted from 1; None: as they are prepared."""
-        if not self.sizes:
-            return None
-        return self.sizes[(epoch - 1) * len(self.sizes) // self.epochs]
 
 
 class AdamSpec(Node):
@@ -146,7 +120,7 @@ class AugmentSpec(Node):
 
 
 class TrainSpec(Node):
-    """Two phases: first what starts at random, then all."""
+    """Two phases: first what starts at random, then all; before them one of masks, if any."""
 
     batch: Annotated[int, Field(ge=2)]
     head: PhaseSpec
@@ -171,9 +145,15 @@ class TrainSpec(Node):
     ema_decay: Annotated[float, Field(ge=0, lt=1)]  # of the averaged weights; 0: no averaging
     precision: Literal["bf16", "fp32"]
     augment: AugmentSpec
+    masks: MasksSpec | None = None  # needs `model.decoder`, and images with masks
 
     @model_validator(mode="after")
     def _agree(self) -> TrainSpec:
+        if self.masks is not None and self.augment.mixup:
+            raise ValueError(
+                f"masks is set and augment.mixup is {self.augment.mixup:g}: a mixture of two "
+                "images has no mask, leave one of them out"
+            )
         if self.keep == "last" and self.early_stopping is not None:
             raise ValueError(
                 "keep is 'last' and early_stopping is set, which ends at an epoch no better than "
@@ -193,4 +173,12 @@ class TrainSpec(Node):
     @property
     def phases(self) -> tuple[tuple[str, PhaseSpec], ...]:
         """Name and content of the phases in their order."""
-        return (("head", self.head), ("finetune", self.finetune))
+        two = (("head", self.head), ("finetune", self.finetune))
+        return two if self.masks is None else (("masks", self.masks.warmup), *two)
+
+    def parts(self, phase: str) -> tuple[float, float]:
+        """What the losses of classes and of masks weigh in the phase of that name."""
+        if self.masks is None:
+            return 1.0, 0.0
+        joint = (1.0, self.masks.weight)
+        return {"masks": (0.0, 1.0), "head": (1.0, 0.0), "finetune": joint}[phase]

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from hub_model.contract import (
     Aggregation,
+    DecoderSpec,
     FindingSpec,
     GuardKind,
     Layer,
@@ -130,6 +131,7 @@ class ModelSpec(Node):
     architecture: str  # timm's registry name
     weights: str  # "hub" (timm's pretrained=True), "random", or a safetensors file
     drop_rate: Share  # dropout before the classifier
+    decoder: DecoderSpec | None = None  # makes masks of the feature maps; needs `train.masks`
 
 
 class MemberSpec(Node):
@@ -220,6 +222,11 @@ class Recipe(Node):
             raise ValueError(
                 f"finding.none_labels {list(self.finding.none_labels)} must be some of labels "
                 f"{list(self.labels)}"
+            )
+        if (self.model.decoder is None) != (self.train.masks is None):
+            raise ValueError(
+                f"model.decoder is {self.model.decoder}, train.masks is {self.train.masks}: state "
+                "both, or neither"
             )
         by = () if self.crossval is None else self.crossval.by
         if self.policy.chosen_on == "folds" and "group" not in by:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from training.sources import NO_FINDING, Record
+from training.sources.files import mask_png
 from training.sources.phantom_heads import (
     BRAIN,
     FREE,
@@ -196,19 +197,29 @@ def phantom_records(n_patients: int, seed: int) -> Iterator[Record]:
         seed: 0 or more.
 
     Yields:
-        Records of source `SOURCE`, group "patient-0000" and so on.
+        Records of source `SOURCE`, group "patient-0000" and so on, with the mask of the mass.
     """
     for index in range(n_patients):
         head = make_head(index, seed)
         rng = np.random.default_rng((seed, index, 1))
         finding = NO_FINDING if head.label == FREE else FINDING
         for number, level in enumerate(head.levels):
-            pixels = draw(head, level).pixels.astype(np.uint8, copy=False)
+            drawing = draw(head, level)
+            pixels = drawing.pixels.astype(np.uint8, copy=False)
             stem, quality = f"{head.label}/{head.name}-{number}", int(rng.integers(75, 96))
             image, suffix = (
                 (as_jpeg(pixels, quality), "jpg") if number % 2 else (as_png(pixels), "png")
             )
-            yield Record(image, head.label, finding, head.name, SOURCE, f"{stem}.{suffix}")
+            record = Record(image, head.label, finding, head.name, SOURCE, f"{stem}.{suffix}")
+            yield replace(record, mask=_mask(drawing.mask))
             if rng.random() < LOOK_ALIKE:
                 copy = as_jpeg(np.ascontiguousarray(pixels[:, ::-1]), quality - 15)
-                yield Record(copy, head.label, finding, head.name, SOURCE, f"{stem}-mirrored.jpg")
+                record = Record(
+                    copy, head.label, finding, head.name, SOURCE, f"{stem}-mirrored.jpg"
+                )
+                yield replace(record, mask=_mask(drawing.mask[:, ::-1]))
+
+
+def _mask(drawn: NDArray[np.bool_]) -> bytes | None:
+    """PNG of 0 and 255; None where there is no mass."""
+    return mask_png(drawn) if drawn.any() else None

@@ -16,7 +16,7 @@ from training import inputs
 from training.calibration import temperature as fit_temperature
 from training.learning import crossval_figures
 from training.scores import score
-from training.stages import elsewhere, fitted, prepared
+from training.stages import elsewhere, fitted, masked, prepared
 from training.stages.fitted import FOLDS, SCORES
 from training.stages.job import Job
 from training.stages.trained import BY_SOURCE
@@ -26,7 +26,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(job: Job) -> None:
-    """Write `scores`, a file a set, the temperature, and the figures of a cross-validation."""
+    """Write `scores`, a file a set, the temperature, and the figures of a cross-validation.
+
+    And, where masks are learnt, their temperature and threshold, and what they meet.
+
+    Raises:
+        NoMasks: masks are learnt, and a split has none to fit or to judge them by.
+    """
     network = fitted.network(job)
     (job.out / SCORES).mkdir()
     for name in prepared.sets(job):
@@ -35,6 +41,7 @@ def run(job: Job) -> None:
         save_file(found.arrays, job.out / SCORES / f"{name}.safetensors")
         if name == FITTED_ON:
             write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))
+    masked.write(job, network)
     elsewhere.write_scores(job, job.out / BY_SOURCE)
     recipe, folds = job.recipe, fitted.folds(job)
     if recipe.crossval is not None:

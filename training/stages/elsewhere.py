@@ -12,6 +12,8 @@ from training import inputs
 from training.fit_guard import Material
 from training.inputs import Inputs
 from training.learning import by_source
+from training.masks import counts
+from training.masks.counts import Counts
 from training.recipe import SPLITS
 from training.scores import Scores, score
 from training.stages import fitted, prepared, trained
@@ -19,6 +21,7 @@ from training.stages.job import Job
 from training.stages.trained import BY_SOURCE
 
 KNOWN, CALIBRATION, JUDGED = "known", "calibration", "judged"
+MASKS = "masks.safetensors"
 
 
 def sources(job: Job) -> tuple[str, ...]:
@@ -32,8 +35,11 @@ def write_scores(job: Job, out: Path) -> None:
         network = fitted.network(job, trained.weights_without(job, source))
         (out / source).mkdir(parents=True)
         for part in (KNOWN, CALIBRATION, JUDGED, *_strangers(job)):
-            found = score(network, *_shown(job, source, part))
-            save_file(found.arrays, out / source / f"{part}.safetensors")
+            shown, seen = _shown(job, source, part)
+            found = score(network, shown, seen).arrays
+            if part == JUDGED and network.decoder is not None:
+                save_file(counts.of_set(network, shown).arrays, out / source / MASKS)
+            save_file(found, out / source / f"{part}.safetensors")
 
 
 def scores(job: Job, source: str, part: str) -> Scores:
@@ -41,6 +47,11 @@ def scores(job: Job, source: str, part: str) -> Scores:
     folder = job.of("calibrate") / BY_SOURCE / source
     images, seen = _shown(job, source, part)
     return Scores.of(images, seen, load_file(folder / f"{part}.safetensors"))
+
+
+def masks(job: Job, source: str) -> Counts:
+    """What the masks that it drew of that source meet."""
+    return Counts.of(load_file(job.of("calibrate") / BY_SOURCE / source / MASKS))
 
 
 def material(job: Job, source: str) -> Material:

@@ -23,6 +23,7 @@ from training.evidence.measures import Subject
 from training.fit_guard import Guards
 from training.inputs import UNKNOWN, Inputs
 from training.learning import sampling
+from training.masks import figures as mask_figures
 from training.monitor import shift as monitor
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
@@ -30,7 +31,7 @@ from training.policy import studies
 from training.preparing import slice_of
 from training.recipe import SET_ASIDE
 from training.scores import Scores
-from training.stages import elsewhere, fitted, prepared, sourced, trained
+from training.stages import elsewhere, fitted, masked, prepared, sourced, trained
 from training.stages.job import Job
 
 STRAINED = 64  # test images that are distorted
@@ -67,6 +68,8 @@ def run(job: Job) -> None:
         scores = elsewhere.scores(job, source, elsewhere.JUDGED)
         found = left_out.figures(judge, source, scores, fitted.guard_without(job, source))
         _add(metrics, found[0], {"left_out": found[1]})
+    if recipe.model.decoder is not None:
+        metrics.figures.update(_masks(job, judge, test, words))
     metrics.tables["calibration_arms"] = calibration_figures.arm_rows(words, known, test)
     metrics.tables.update(_reference(judge, known, guards.shipped))
     asked, t = fitted.asked(job), judge.temperature
@@ -106,6 +109,25 @@ def _evidence(
     subject = Subject(ready, judge.label_names, judge.finding, judge.temperature)
     figures, rows = measures.measure(subject, test, words)
     return figures, {"made_alike": rows}
+
+
+def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure]:
+    """Figures "masks.…" of the test images; "masks.without_<source>.…" of a source never met."""
+    candidate = masked.candidate(job)
+    found: dict[str, Figure] = {}
+    shown = {"masks": (test, masked.judged(job), words)}
+    for source in elsewhere.sources(job):
+        scores = elsewhere.scores(job, source, elsewhere.JUDGED)
+        said = f"{source}, by a network that never met it"
+        shown[f"masks.without_{source}"] = (scores, elsewhere.masks(job, source), said)
+    for name, (scores, counts, split) in shown.items():
+        probs = probabilities(scores.logits, judge.temperature)
+        called = probs[:, judge.asserts].sum(axis=1) >= probs[:, ~judge.asserts].sum(axis=1)
+        chosen = np.full(len(called), candidate)
+        found |= mask_figures.measure(
+            counts, chosen, called, scores.inputs, judge.label_names, split, name
+        )
+    return found
 
 
 def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row]]:

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from training import network_config
 from training.bundle import export
 from training.fit_guard import Guards
-from training.stages import fitted, sourced, trained
+from training.stages import fitted, masked, sourced, trained
 from training.stages.fitted import BUNDLE
 from training.stages.job import Job
 
@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     guards = Guards(fitted.guard(job), fitted.unseen_guards(job))
     export.write_bundle(
         job.out / BUNDLE,
-        config=network_config.model_config(recipe),
+        config=network_config.model_config(recipe, masked.spec(job)),
         state=load_file(trained.weights(job)),
         temperature=fitted.temperature(job),
         guard=guards.judged(metrics),

@@ -11,7 +11,7 @@ from hub_model import contract, engine
 from hub_model.contract import GuardFile, MetricsFile, PolicyFile, TemperatureFile
 from hub_model.engine import Engine
 from hub_model.guard import Guard
-from hub_model.network import Network, build
+from hub_model.network import Network, build, load_state
 from training import inputs, network_config
 from training.fit_guard import Head
 from training.fit_guard.judge import Domain
@@ -119,7 +119,7 @@ def bundle(job: Job) -> Path:
 
 def _trained(job: Job, weights: Path | None) -> Network:
     found = build(network_config.model_config(job.recipe))
-    found.backbone.load_state_dict(load_file(weights or trained.weights(job)))
+    load_state(found, load_file(weights or trained.weights(job)))
     return found
 
 

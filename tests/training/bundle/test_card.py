@@ -268,6 +268,24 @@ def test_what_answers_rest_on_is_said_in_words():
     assert "`" not in text
 
 
+def test_masks_stand_in_a_section_of_their_own_and_only_where_there_are_any():
+    whole = parts()
+    assert "### Masks" not in render(whole)
+    one = whole.metrics.figures["test.accuracy"]
+    names = ("masks.dice", "masks.false_positive_as_served", "masks.dice.glioma")
+    more = dict.fromkeys((*names, "crossval.masks.dice"), one)
+    changed = whole.metrics.model_copy(update={"figures": {**whole.metrics.figures, **more}})
+    text = render(replaced(whole, metrics=changed))
+    rows = [line for line in section(text, "Masks").splitlines() if line.startswith("| ")][1:]
+    said = [row.split(" | ")[0] for row in rows if not row.startswith("| ---")]
+    assert said == [
+        "| Dice, mean over slices with a mask",
+        "| slices without tumor on which a pixel is drawn, as served",
+        "| `dice.glioma`",
+    ]
+    assert "| Dice, mean over slices with a mask" in section(text, "Cross-validation")
+
+
 def test_every_domain_stands_under_verdicts_and_guard():
     text = render(parts())
     for domain in DOMAINS:

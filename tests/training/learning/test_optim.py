@@ -106,11 +106,11 @@ def test_norms_outside_the_modules_keep_their_statistics_only_where_asked(frozen
     norms = {
         name: learner.network.backbone.get_submodule(name) for name in ("features.1", "features.5")
     }
-    learner.begin(effective.train.head)
+    learner.begin("head", effective.train.head)
     learner.step(learner.draw(learner.epoch(0)[0], None))
     moved = {name: bool(norm.running_mean.any()) for name, norm in norms.items()}
     assert moved == {"features.1": not frozen, "features.5": True}
-    learner.begin(effective.train.finetune)
+    learner.begin("finetune", effective.train.finetune)
     learner.step(learner.draw(learner.epoch(0)[0], None))
     assert norms["features.1"].running_mean.any()
 
@@ -119,7 +119,7 @@ def test_clipping_bounds_the_norm_of_the_gradient():
     for clip, expected in (("null", 1e-2), ("0.001", 1e-3)):
         effective = recipe(f"train.clip={clip}")
         learner = Learner(effective, network_config.model_config(effective), images(16))
-        learner.begin(effective.train.finetune)
+        learner.begin("finetune", effective.train.finetune)
         learner.step(learner.draw(learner.epoch(0)[0], None))
         squares = [(p.grad**2).sum() for p in learner.network.parameters()]
         norm = float(torch.stack(squares).sum().sqrt())

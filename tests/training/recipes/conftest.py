@@ -42,6 +42,17 @@ SHORT = {  # a recipe to what makes it a matter of seconds
         "preprocess.size=64", *TRUNK, "train.batch=16", "train.finetune.sizes=[48, 64]",
         "train.finetune.epochs=6", "train.finetune.lr=3.0e-3", "train.schedule.every=4", *LOOSE,
     ),
+    "mri_tumor_multitask": (
+        "preprocess.size=64", f"data.groups={drawn.GROUPS}", "data.review=null", "data.masks=null",
+        *TRUNK, "train.batch=16", "train.head.sizes=[48]", "train.finetune.sizes=[48]",
+        "train.finetune.epochs=3", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
+        "train.masks.warmup.sizes=[48]", "crossval.folds=3", "crossval.sources=[lgg]", *LOOSE,
+    ),
+    "mri_lgg_multitask": (
+        "preprocess.size=64", *TRUNK, "train.batch=16", "train.head.sizes=[48]",
+        "train.finetune.sizes=[48]", "train.finetune.epochs=3", "train.finetune.lr=3.0e-3",
+        "train.ema_decay=0.5", "train.masks.warmup.sizes=[48]", "crossval.folds=3", *LOOSE,
+    ),
     "mri_tumor_binary": (
         "preprocess.size=64", *TRUNK, "train.head.epochs=1", "train.finetune.epochs=3",
         "train.finetune.sizes=[48]", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",

@@ -90,6 +90,8 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
         "mri_tumor_4class_sartaj": ("20 epochs at 224", "batch 32", "AdamW at 1e-3", "after 10"),
         "mri_tumor_binary": ("five folds", "class weights", "early stopping by validation NLL"),
         "mri_tumor_binary_small_cnn": ("40 epochs",),
+        "mri_tumor_multitask": ("two epochs of the decoder alone", "16 of classes"),
+        "mri_lgg_multitask": ("five folds", "16 epochs at 96 to 160 pixels"),
     }
     for name, phrases in said.items():
         assert [one for one in phrases if one not in prose(name)] == []
@@ -97,7 +99,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
     epochs = {name: one.head.epochs + one.finetune.epochs for name, one in train.items()}
     assert epochs == {
         "phantom": 8, "mri_tumor_4class": 16, "mri_tumor_4class_evidence": 16,
-        "mri_tumor_4class_sartaj": 20,
+        "mri_tumor_4class_sartaj": 20, "mri_tumor_multitask": 16, "mri_lgg_multitask": 16,
         "mri_tumor_binary": 21, "mri_tumor_binary_small_cnn": 40,
     }  # fmt: skip
     assert load("phantom").data.patients == 320

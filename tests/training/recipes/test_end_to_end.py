@@ -22,7 +22,7 @@ MAY_CHANGE = (  # what makes a run short, or fits other data
     "train.finetune.lr", "train.schedule.every", "crossval.folds", "policy.confidence",
     "policy.tumor_called_none", "policy.none_called_tumor", "policy.wrong_type", "guard.refusal",
     "data.groups", "data.review", "data.masks", "crossval.sources", "data.patients",
-    "data.split_seed",
+    "data.split_seed", "train.masks.warmup.sizes",
 )  # fmt: skip
 
 
@@ -200,3 +200,16 @@ def test_the_two_arms_differ_by_their_network_alone(finish):
         "name", "title", "model.architecture", "model.weights", "train.head.epochs",
         "train.finetune.epochs", "train.finetune.lr", "train.finetune.sizes",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in SHORT if name.endswith("multitask")])
+def test_a_run_with_masks_ends_with_their_figures_and_a_bundle_that_draws_them(finish, name):
+    finished = finish(name)
+    found = metrics(finished).figures
+    assert 0 <= found["crossval.masks.dice"].value <= 1
+    assert found["crossval.masks.dice_by_group"].sample.n_groups > 3
+    classifier = GuardedClassifier.from_folder(finished.bundle)
+    ours = classifier.bundle.config.neuroguard
+    assert ours.decoder == finished.recipe.model.decoder
+    assert ours.masks.chosen_on.split == "folds, by masks"
+    assert (finished.bundle / contract.DECODER_WEIGHTS).is_file()
