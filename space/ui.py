@@ -9,9 +9,7 @@ from typing import Any
 import gradio as gr
 
 from hub_model.errors import InputRejected
-from hub_model.predictor import GuardedClassifier
 from space import fragments
-from space.report import Model
 from space.service import NotJudgedError, Service, said_without_names
 
 DELETE_AFTER = (60, 600)  # seconds: how often to look, and the age of an upload nobody asked about
@@ -23,15 +21,13 @@ SCROLL = """() => {
 }"""
 
 
-def build(classifier: GuardedClassifier, repo_id: str | None) -> gr.Blocks:
-    """The page of one loaded revision.
+def build(service: Service) -> gr.Blocks:
+    """The page of the served revisions.
 
     Args:
-        classifier: loaded and verified.
-        repo_id: "owner/name" it came from, or None for a folder.
+        service: what it asks.
     """
-    model = Model(repo_id, classifier.revision, classifier.bundle)
-    service = Service(classifier, model)
+    model = service.revisions.choose(None).model
 
     def show(paths: Sequence[str]) -> tuple[str, None]:
         return service.page(paths), None  # None: no file name stays on the page
