@@ -68,9 +68,12 @@ def application(revisions: Revisions, settings: Settings) -> FastAPI:
     metrics = Metrics(turns)
     app = api.create(revisions, settings, turns, metrics)
     app.add_middleware(WithHeaders)
+    page = ui.build(Service(revisions, turns, metrics))
+    # Of a page that was mounted and not launched, gradio reads any file that a client names.
+    page.has_launched = True
     return gr.mount_gradio_app(
         app,
-        ui.build(Service(revisions, turns, metrics)),
+        page,
         path="/",
         auth=None if settings.token is None else _holder_of(settings.token),
         auth_message="Any name, and the server's token as the password.",

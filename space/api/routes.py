@@ -153,18 +153,25 @@ async def quality(desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent) -> ans
         return await desk.quality(served, seat, paths)
 
 
+ENDPOINTS = {
+    "/v1/classify": (classify, answers.Answer),
+    "/v1/classify/explain": (explain, answers.Explanation),
+    "/v1/patient": (patient, answers.PatientAnswer),
+}  # that have a second path: what answers, and its type
+
+
 def original_paths() -> APIRouter:
     """The same endpoints under the paths of the tools that this one came from."""
     router = APIRouter(responses=PROBLEMS)
-    endpoints = {"/v1/classify": classify, "/v1/classify/explain": explain, "/v1/patient": patient}
     for path, now in ORIGINALS.items():
+        endpoint, model = ENDPOINTS[now]
         router.add_api_route(
             path,
-            endpoints[now],
+            endpoint,
             methods=["POST"],
             tags=["originals"],
             summary=f"The same as {now}.",
-            response_model=answers.Explanation if endpoints[now] is explain else None,
+            response_model=model,
             deprecated=True,
         )
     return router
