@@ -18,12 +18,15 @@ from typing import Any
 
 from hub_model.case import Case
 from hub_model.errors import InputRejected
+from hub_model.policy import Decision
 from hub_model.reading import read_case
-from space import fragments
+from space import batch, case_report, fragments, measures
 from space.metrics import Metrics
 from space.pictures import pictures
-from space.revisions import Revisions, UnknownModelError
+from space.revisions import Revisions, Served, UnknownModelError
 from space.turns import Turns
+
+MAX_BATCH = 100  # cases of one batch
 
 logger = logging.getLogger("neuroguard.space")
 
@@ -69,7 +72,10 @@ class Service:
             found = served.classifier.explain(case)
             self._metrics.decided(served.name, found.decision, time.monotonic() - began)
             shown = pictures(found.images, found.maps)
-            return fragments.result(found.decision, served.model, case.warnings, shown)
+            rows = measures.judged(case, served.model.bundle)
+            body = fragments.result(found.decision, served.model, case.warnings, shown, rows)
+            answer = {**found.decision.to_dict(), "warnings": list(case.warnings)}
+            return body + case_report.links(body, served.model, answer)
 
         try:
             with self._said():
@@ -95,6 +101,46 @@ class Service:
         with self._said():
             served = self.revisions.choose(name)
             return self._turns.run(work)
+
+    def batch(self, paths: Sequence[str], name: str | None = None) -> str:
+        """A table of verdicts as HTML, each file a case; a turn each, so that others come between.
+
+        Args:
+            paths: uploads; they are deleted.
+            name: of the model; None: the default.
+        """
+        try:
+            with self._said():
+                served = self.revisions.choose(name)
+                if len(paths) > MAX_BATCH:
+                    raise InputRejected(
+                        "too_many_cases",
+                        f"{len(paths)} files, limit {MAX_BATCH}: send several batches",
+                        limit=MAX_BATCH,
+                        actual=len(paths),
+                    )
+                rows = [self._row(served, n, path) for n, path in enumerate(paths, start=1)]
+                return batch.html(rows, served.model)
+        except NotJudgedError as error:
+            return fragments.not_judged(str(error))
+        finally:
+            for path in paths:
+                Path(path).unlink(missing_ok=True)
+
+    def _row(self, served: Served, number: int, path: str) -> batch.Row:
+        """One file's row."""
+
+        def work() -> Decision:
+            began = time.monotonic()
+            decision = served.classifier.predict(_read_and_delete([path]))
+            self._metrics.decided(served.name, decision, time.monotonic() - began)
+            return decision
+
+        try:
+            with self._said():
+                return batch.Row(number, self._turns.run(work), None)
+        except NotJudgedError as error:
+            return batch.Row(number, None, str(error))
 
     @contextmanager
     def _said(self) -> Iterator[None]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from space.api import answers
 from space.api.border import NUMBER, SEAT
 from space.api.desk import Desk
 from space.api.problems import Problem, ProblemError
-from space.api.settings import MAX_BATCH
 from space.api.uploads import Sent, saved
 from space.revisions import Served, UnknownModelError
+from space.service import MAX_BATCH
 from space.turns import Seat
 
 PNG = "image/png"
@@ -79,7 +79,7 @@ async def model(desk: AtDesk) -> answers.ModelsAnswer:
     return desk.models()
 
 
-@public.get("/metrics", tags=["server"], response_class=Response, responses=PROBLEMS)
+@public.get("/metrics", tags=["server"], response_class=PlainTextResponse, responses=PROBLEMS)
 async def metrics(request: Request) -> Response:
     """Counts and times in Prometheus' text format."""
     return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -14,7 +14,6 @@ TOKEN = "NEUROGUARD_TOKEN"  # noqa: S105 - the name of a variable, not a token
 ORIGINS = "NEUROGUARD_CORS_ORIGINS"
 MIN_TOKEN = 16  # characters; a shorter one can be guessed
 FORM_BYTES = 2**20  # of a body beside the files in it
-MAX_BATCH = 100  # cases of one batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from hypothesis import HealthCheck, given, settings
 
 from space.api import routes
 
-SENT = ("params", "headers", "data", "files", "json", "content")  # of a request, as httpx names it
-
 
 def test_the_document_names_every_route_and_types_every_answer(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
@@ -20,7 +18,7 @@ def test_the_document_names_every_route_and_types_every_answer(client: TestClien
         (described,) = methods.values()
         answer = described["responses"]["200"]["content"]
         assert described["summary"], path
-        assert path == "/metrics" or "$ref" in answer["application/json"]["schema"]
+        assert path == "/metrics" or answer["application/json"]["schema"]["$ref"]
         takes_files = "multipart/form-data" in described.get("requestBody", {}).get("content", {})
         assert takes_files == routes.paths()[path]
 
@@ -41,11 +39,14 @@ def test_nothing_that_the_document_allows_is_an_error_of_the_server(
     @given(case=operation.as_strategy())
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     def send(case: schemathesis.Case) -> None:
-        request = case.as_transport_kwargs()
+        request = case.as_transport_kwargs(base_url=str(client.base_url))
+        body = request.get("data")
         answer = client.request(
             request["method"],
-            path,
-            **{name: request[name] for name in SENT if request.get(name) is not None},
+            request["url"],
+            params=request.get("params"),
+            headers=request["headers"],
+            content=body if isinstance(body, bytes) else None,
         )
         if answer.status_code >= 500:
             wrong.append((answer.status_code, request))
