@@ -51,14 +51,16 @@ def push(
     from space import pinned
 
     first, *more = (_wanted(text) for text in model)
-    runs = (first.pin.repo_id, first.pin.revision, first.files, *more)
+    main = first.pin
     if out is not None:
-        print(pinned.stage(out, *runs))
+        print(pinned.stage(out, main.repo_id, main.revision, first.files, *more))
         return
     with tempfile.TemporaryDirectory(prefix="neuroguard-space-") as temporary:
         from hub_model import hub
 
-        pushed = hub.push_space(pinned.stage(Path(temporary) / "space", *runs), repo_id)
+        folder = Path(temporary) / "space"
+        pinned.stage(folder, main.repo_id, main.revision, first.files, *more)
+        pushed = hub.push_space(folder, repo_id)
     names = ", ".join(f"{one.pin.repo_id}@{one.pin.revision}" for one in (first, *more))
     report(f"Space {repo_id}@{pushed} runs {names}")
     print(pushed)

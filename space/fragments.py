@@ -206,7 +206,7 @@ def _figure(picture: Picture) -> str:
 
 def _slices(decision: Decision, rows: Sequence[Judged]) -> str:
     valid = sum(report.valid for report in decision.slices)
-    head = ("Slice", "Judged", "Why not", "Domain score")
+    head: tuple[str, ...] = ("Slice", "Judged", "Why not", "Domain score")
     cells: Sequence[tuple[str, ...]] = report.slice_rows(decision)
     if rows:
         head += ("Shorter side", "Grey levels", "Contrast", "Foreground")

@@ -70,7 +70,7 @@ def of_case(decision: Decision, rows: Sequence[Judged], limits: QualityLimits) -
 
 def _of_quality(rows: Sequence[Judged], limits: QualityLimits) -> list[Gauge]:
     """For each limit that a slice breaks, the figure of the first slice that breaks it."""
-    found = {}
+    found: dict[Reason, Gauge] = {}
     for row in rows:
         seen = row.measures
         for reason in row.reasons:

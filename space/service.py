@@ -21,6 +21,7 @@ from hub_model.errors import InputRejected
 from hub_model.policy import Decision
 from hub_model.reading import read_case
 from space import batch, case_report, fragments, measures
+from space.batch import Row
 from space.metrics import Metrics
 from space.pictures import pictures
 from space.revisions import Revisions, Served, UnknownModelError
@@ -127,7 +128,7 @@ class Service:
             for path in paths:
                 Path(path).unlink(missing_ok=True)
 
-    def _row(self, served: Served, number: int, path: str) -> batch.Row:
+    def _row(self, served: Served, number: int, path: str) -> Row:
         """One file's row."""
 
         def work() -> Decision:
@@ -138,9 +139,9 @@ class Service:
 
         try:
             with self._said():
-                return batch.Row(number, self._turns.run(work), None)
+                return Row(number, self._turns.run(work), None)
         except NotJudgedError as error:
-            return batch.Row(number, None, str(error))
+            return Row(number, None, str(error))
 
     @contextmanager
     def _said(self) -> Iterator[None]:

@@ -108,8 +108,8 @@ class Border:
         except Exception as error:
             self._failed(passage, error)
         if passage.refused is not None and passage.status is None:
-            problem, passage.refused = passage.refused, None
-            await problem.response(passage.number)(scope, receive, answered)
+            refused, passage.refused = passage.refused, None
+            await refused.response(passage.number)(scope, receive, answered)
         self._write(scope, passage)
 
     def _route(self, scope: Scope) -> str | None:

@@ -101,7 +101,7 @@ class Desk:
             rows = measures.judged(case, served.model.bundle)
             slices = tuple(
                 answers.PatientSlice(
-                    **_quality(index, row),
+                    **dict(_quality(index, row)),
                     position_mm=piece.position,
                     p_in_domain=said.p_in_domain,
                 )
@@ -127,9 +127,7 @@ class Desk:
                 passed=sum(not row.reasons for row in rows),
                 min_valid_slices=policy.thresholds.min_valid_slices,
                 limits=policy.quality,
-                slices=tuple(
-                    answers.QualitySlice(**_quality(index, row)) for index, row in enumerate(rows)
-                ),
+                slices=tuple(_quality(index, row) for index, row in enumerate(rows)),
                 revision=served.model.revision,
                 notice=RESEARCH_ONLY,
                 warnings=case.warnings,
@@ -190,15 +188,14 @@ class Desk:
             raise ProblemError.of_refusal(refusal) from None
 
 
-def _quality(index: int, row: measures.Judged) -> dict[str, object]:
-    """The fields of a `QualitySlice`."""
-    return {
-        "index": index,
-        "passed": not row.reasons,
-        "measures": answers.MeasuresAnswer(**asdict(row.measures)),
-        "reasons": row.reasons,
-        "reason_texts": tuple(REASON_TEXT[reason] for reason in row.reasons),
-    }
+def _quality(index: int, row: measures.Judged) -> answers.QualitySlice:
+    return answers.QualitySlice(
+        index=index,
+        passed=not row.reasons,
+        measures=answers.MeasuresAnswer(**asdict(row.measures)),
+        reasons=row.reasons,
+        reason_texts=tuple(REASON_TEXT[reason] for reason in row.reasons),
+    )
 
 
 def _info(served: Served) -> answers.ModelInfo:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import PlainTextResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from space.api import answers
 from space.api.border import NUMBER, SEAT
@@ -153,7 +156,7 @@ async def quality(desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent) -> ans
         return await desk.quality(served, seat, paths)
 
 
-ENDPOINTS = {
+ENDPOINTS: dict[str, tuple[Callable[..., Any], type[BaseModel]]] = {
     "/v1/classify": (classify, answers.Answer),
     "/v1/classify/explain": (explain, answers.Explanation),
     "/v1/patient": (patient, answers.PatientAnswer),
@@ -179,5 +182,8 @@ def original_paths() -> APIRouter:
 
 def paths() -> dict[str, bool]:
     """Every path of the API; True for those that take files."""
-    takes = {route.path: True for route in cases.routes} | dict.fromkeys(ORIGINALS, True)
-    return {route.path: False for route in public.routes} | takes
+    return {
+        **{route.path: False for route in public.routes if isinstance(route, APIRoute)},
+        **{route.path: True for route in cases.routes if isinstance(route, APIRoute)},
+        **dict.fromkeys(ORIGINALS, True),
+    }
