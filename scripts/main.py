@@ -12,6 +12,7 @@ import typer
 
 from scripts import (
     bench,
+    bench_api,
     bench_train,
     bundle,
     dataset,
@@ -56,6 +57,7 @@ app.command("predict")(predict.predict)
 app.command("monitor")(monitor.monitor)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
+app.command("bench-api")(bench_api.bench_api)
 app.command("bench-train")(bench_train.bench_train)
 
 

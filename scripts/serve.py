@@ -18,10 +18,13 @@ def serve(
     """Serve one revision's page and API until Ctrl-C."""
     require_free(host, port)
     named = open_model(model)
+    from space.api.settings import Settings
     from space.app import serve as serve_space
+    from space.revisions import Revisions, Served
 
     report(f"serving http://{host}:{port} until Ctrl-C")
-    serve_space(named.classifier, named.repo_id, host=host, port=port, blocking=True)
+    revisions = Revisions([Served(named.classifier, named.repo_id)])
+    serve_space(revisions, Settings.from_environment(), host=host, port=port)
 
 
 def require_free(host: str, port: int) -> None:

@@ -1,13 +1,16 @@
-"""`neuroguard space`: stage the Space of one revision and push it."""
+"""`neuroguard space`: stage the Space of pinned revisions and push it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.options import RepoId, parse_ref, pin, report
+
+if TYPE_CHECKING:
+    from space.pinned import Wanted
 
 app = typer.Typer(help="Stage and push Spaces.", no_args_is_help=True)
 
@@ -21,12 +24,13 @@ def _group() -> None:
 def push(
     repo_id: RepoId,
     model: Annotated[
-        str,
+        list[str],
         typer.Option(
             "--model",
             metavar="OWNER/NAME@REVISION",
             show_default=False,
-            help="The revision that the Space shall run: 40 hex digits or a tag.",
+            help="A revision that the Space shall run: 40 hex digits or a tag. Repeat it for "
+            "several; the first is the default.",
         ),
     ],
     out: Annotated[
@@ -36,7 +40,7 @@ def push(
         ),
     ] = None,
 ) -> None:
-    """Pin a Space to a verified revision and push it.
+    """Pin a Space to verified revisions and push it.
 
     Prints the 40 hex digits of the Space's commit.
 
@@ -44,18 +48,32 @@ def push(
     """
     import tempfile
 
+    from space import pinned
+
+    first, *more = (_wanted(text) for text in model)
+    main = first.pin
+    if out is not None:
+        print(pinned.stage(out, main.repo_id, main.revision, first.files, *more))
+        return
+    with tempfile.TemporaryDirectory(prefix="neuroguard-space-") as temporary:
+        from hub_model import hub
+
+        folder = Path(temporary) / "space"
+        pinned.stage(folder, main.repo_id, main.revision, first.files, *more)
+        pushed = hub.push_space(folder, repo_id)
+    names = ", ".join(f"{one.pin.repo_id}@{one.pin.revision}" for one in (first, *more))
+    report(f"Space {repo_id}@{pushed} runs {names}")
+    print(pushed)
+
+
+def _wanted(text: str) -> Wanted:
+    """One revision, fetched and verified."""
     from hub_model import bundle, contract, hub
     from space import pinned
 
-    name, revision = parse_ref(model)
+    name, revision = parse_ref(text)
     commit = pin(name, revision)
     manifest = bundle.verify_files(hub.download(name, commit))
-    files = sorted({*manifest.files, contract.MANIFEST})
-    if out is not None:
-        print(pinned.stage(out, name, commit, files))
-        return
-    with tempfile.TemporaryDirectory(prefix="neuroguard-space-") as temporary:
-        staged = pinned.stage(Path(temporary) / "space", name, commit, files)
-        pushed = hub.push_space(staged, repo_id)
-    report(f"Space {repo_id}@{pushed} runs {name}@{commit}")
-    print(pushed)
+    return pinned.Wanted(
+        pinned.pin(name, commit), tuple(sorted({*manifest.files, contract.MANIFEST}))
+    )

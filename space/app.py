@@ -1,4 +1,4 @@
-"""Runs the Space: the pinned revision or nothing.
+"""Runs the Space: the pinned revisions or nothing; page and API in one process, on one port.
 
 A revision that cannot be had or verified ends the program with the file at fault, before a single
 question is answered. Nothing is reported to anybody: no analytics, no history, no share link.
@@ -7,19 +7,30 @@ question is answered. Nothing is reported to anybody: no analytics, no history, 
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+from collections.abc import Callable
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # both are read when gradio is imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
-from starlette.middleware import Middleware
+import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub_model.errors import NeuroguardError
 from hub_model.predictor import GuardedClassifier
 from hub_model.reading.limits import MAX_FILE_BYTES
-from space import look, pinned, ui
+from space import api, look, pinned, ui
+from space.api import logs
+from space.api.settings import Settings
+from space.metrics import Metrics
+from space.revisions import Revisions, Served
+from space.service import Service
+from space.turns import Turns
+
+STOPPED_WITHIN = 15  # seconds that open requests have when the server is asked to stop
 
 HEADERS = (
     # The browser itself refuses whatever would leave for another host.
@@ -46,28 +57,26 @@ class WithHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def serve(
-    classifier: GuardedClassifier,
-    repo_id: str | None,
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    blocking: bool = True,
-) -> gr.Blocks:
-    """The running page of a loaded revision; its `local_url` says where, `close()` ends it.
+def application(revisions: Revisions, settings: Settings) -> FastAPI:
+    """The API with the page mounted beside it, sharing one thread of judgement.
 
     Args:
-        classifier: loaded and verified, from the Hub or from a folder.
-        repo_id: "owner/name" it came from, or None for a folder.
-        host: to listen on; None: GRADIO_SERVER_NAME, else 127.0.0.1.
-        port: to listen on; None: GRADIO_SERVER_PORT, else the first free one from 7860.
-        blocking: return only when the server has ended.
+        revisions: loaded and verified.
+        settings: limits, token and origins.
     """
-    page = ui.build(classifier, repo_id)
-    page.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=not blocking,
+    turns = Turns(settings.seats)
+    metrics = Metrics(turns)
+    app = api.create(revisions, settings, turns, metrics)
+    app.add_middleware(WithHeaders)
+    page = ui.build(Service(revisions, turns, metrics))
+    # Of a page that was mounted and not launched, gradio reads any file that a client names.
+    page.has_launched = True
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        auth=None if settings.token is None else _holder_of(settings.token),
+        auth_message="Any name, and the server's token as the password.",
         theme=look.theme(),
         css=look.CSS,
         max_file_size=MAX_FILE_BYTES,
@@ -78,23 +87,55 @@ def serve(
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
-        share=False,
-        quiet=True,
-        app_kwargs={"middleware": [Middleware(WithHeaders)]},
     )
-    return page
+
+
+def serve(
+    revisions: Revisions, settings: Settings, *, host: str | None = None, port: int | None = None
+) -> None:
+    """Serve page and API until the process is asked to stop, then end what is being judged.
+
+    Args:
+        revisions: loaded and verified.
+        settings: limits, token and origins.
+        host: to listen on; None: GRADIO_SERVER_NAME, else 127.0.0.1.
+        port: to listen on; None: GRADIO_SERVER_PORT, else 7860.
+    """
+    logs.to_stderr()
+    uvicorn.run(
+        application(revisions, settings),
+        host=host or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        port=port or int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        log_config=None,  # ours, to which an address is never written
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOPPED_WITHIN,
+    )
 
 
 def main() -> int:
-    """Load the pinned revision and serve it; the exit code of the refusal if it cannot be had."""
+    """Load the pinned revisions and serve them; the exit code of the refusal if one is not had."""
     try:
-        pin = pinned.read()
-        classifier = GuardedClassifier.from_pretrained(pin.repo_id, pin.revision)
+        settings = Settings.from_environment()
+        revisions = Revisions([_loaded(pin) for pin in pinned.read()])
     except NeuroguardError as error:
         sys.stderr.write(f"not started: {error}\n")
         return error.exit_code
-    serve(classifier, pin.repo_id)
+    serve(revisions, settings)
     return 0
+
+
+def _loaded(pin: pinned.Pin) -> Served:
+    return Served(GuardedClassifier.from_pretrained(pin.repo_id, pin.revision), pin.repo_id)
+
+
+def _holder_of(token: str) -> Callable[[str, str], bool]:
+    """What the page asks at its door: whoever has the token may enter, under any name."""
+
+    def holds(_: str, given: str) -> bool:
+        return secrets.compare_digest(given.encode(), token.encode())
+
+    return holds
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from html import escape
 
 from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
 from hub_model.policy import Decision
-from space import report
+from space import gauges, report
+from space.measures import Judged
 from space.pictures import Picture
 from space.report import Model, Outcome, spoken
 
@@ -82,13 +83,26 @@ def not_judged(message: str) -> str:
 
 
 def result(
-    decision: Decision, model: Model, warnings: Sequence[str], pictures: Sequence[Picture]
+    decision: Decision,
+    model: Model,
+    warnings: Sequence[str],
+    pictures: Sequence[Picture],
+    rows: Sequence[Judged] = (),
 ) -> str:
-    """The verdict first, then why, then what was seen."""
+    """The verdict first, then why, then what was seen.
+
+    Args:
+        decision: the verdict.
+        model: what gave it.
+        warnings: about the files.
+        pictures: of what was seen.
+        rows: figures of the quality of every slice, or none.
+    """
     return "".join(
         (
             _band(decision, model),
             _warnings(warnings),
+            gauges.html(gauges.of_case(decision, rows, model.bundle.policy.quality)),
             '<div class="ng-columns">',
             _gates(decision, model),
             f"<div>{_probabilities(decision, model)}",
@@ -96,7 +110,7 @@ def result(
             _pictures(decision, pictures) + "</div></div>"
             if len(pictures) == 1
             else "</div></div>" + _pictures(decision, pictures),
-            _slices(decision),
+            _slices(decision, rows),
         )
     )
 
@@ -122,7 +136,9 @@ def _band(decision: Decision, model: Model) -> str:
         f'<p class="ng-kicker">{"Answered" if accepted else "Abstained"}'
         f" <code>{decision.verdict.value}</code></p>"
         f"<h2>{escape(report.headline(decision, model))}</h2>"
-        f"<p>{escape(report.summary(decision, model))}</p>{warning}"
+        f"<p>{escape(report.summary(decision, model))}</p>"
+        f'<p class="ng-next"><b>What next?</b> {escape(report.next_step(decision, model))}</p>'
+        f"{warning}"
         f'<p class="ng-small">{escape(RESEARCH_ONLY)} Revision <code>{escape(decision.revision)}'
         "</code></p></section>"
     )
@@ -188,17 +204,32 @@ def _figure(picture: Picture) -> str:
     return f"<figure><div>{images}</div><figcaption>Slice {number}</figcaption></figure>"
 
 
-def _slices(decision: Decision) -> str:
+def _slices(decision: Decision, rows: Sequence[Judged]) -> str:
     valid = sum(report.valid for report in decision.slices)
-    head = ("Slice", "Judged", "Why not", "Domain score")
-    table = _table("Every slice of the case", head, report.slice_rows(decision))
+    head: tuple[str, ...] = ("Slice", "Judged", "Why not", "Domain score")
+    cells: Sequence[tuple[str, ...]] = report.slice_rows(decision)
+    if rows:
+        head += ("Shorter side", "Grey levels", "Contrast", "Foreground")
+        cells = [(*cell, *_quality(row)) for cell, row in zip(cells, rows, strict=True)]
     return (
-        f"<details><summary>Slices: {valid} of {len(decision.slices)} judged</summary>"
-        f"{table}</details>"
+        f"<details{' open' if rows and len(rows) > 1 else ''}>"
+        f"<summary>Slices: {valid} of {len(decision.slices)} judged</summary>"
+        f"{table('Every slice of the case', head, cells)}</details>"
     )
 
 
-def _table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _quality(row: Judged) -> tuple[str, str, str, str]:
+    seen = row.measures
+    return (
+        f"{seen.side} px",
+        str(seen.levels),
+        report.percent(seen.contrast),
+        report.percent(seen.foreground),
+    )
+
+
+def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table that scrolls in its own place; every text in it is escaped."""
     top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows

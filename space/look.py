@@ -97,6 +97,19 @@ CSS = """
   border-radius: .25rem; background: #000; }
 .ng-many img { width: 10rem; }
 .ng-pictures figcaption { color: var(--ng-soft); font-size: .85rem; }
+.ng-next { margin-top: .4rem !important; }
+.ng-gauges { list-style: none; padding: 0; margin: 0; display: grid; gap: .3rem; }
+.ng-gauge { display: grid; grid-template-columns: minmax(7rem, 14rem) minmax(5rem, 1fr) auto;
+  gap: .8rem; align-items: center; font-size: .9rem; }
+.ng-gauge-track { position: relative; height: .7rem; background: var(--ng-line);
+  border-radius: .35rem; }
+.ng-gauge-track span { display: block; height: 100%; min-width: 2px; border-radius: .35rem;
+  background: var(--ng-accept); }
+.ng-missed .ng-gauge-track span { background: var(--ng-abstain); }
+.ng-gauge-track i { position: absolute; top: -.2rem; bottom: -.2rem; width: 2px;
+  background: var(--ng-ink); }
+.ng-take a { display: inline-block; margin-right: 1rem; text-decoration: underline; }
+.ng a:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
 .ng-promises { padding-left: 1.1rem; margin: 0; }
 .ng-promises li { margin-bottom: .5rem; }
 .ng details { margin-top: 1.2rem; }

@@ -74,7 +74,12 @@ def overlay(image: NDArray[np.uint8], activation: NDArray[np.floating]) -> Image
     return Image.fromarray(np.rint(np.clip(mixed, 0, 255)).astype(np.uint8))
 
 
-def _address(image: Image.Image) -> str:
+def png(image: Image.Image) -> bytes:
+    """An image as a PNG file."""
     file = io.BytesIO()
     image.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return file.getvalue()
+
+
+def _address(image: Image.Image) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"

@@ -66,6 +66,26 @@ ABSTENTION_TEXT = {
     Verdict.ABSTAIN_DISAGREEMENT: "the slices of the case speak for different answers.",
 }
 
+NEXT_TEXT = {
+    Verdict.ABSTAIN_QUALITY: (
+        "Send the slices as the scanner wrote them: grey, whole, not enlarged, DICOM rather than a "
+        "screenshot."
+    ),
+    Verdict.ABSTAIN_OOD: (
+        "Check that these are {modality} slices of the kind described above. If they are, the case "
+        "is one for a reader: no setting makes this model answer it."
+    ),
+    Verdict.ABSTAIN_LOW_CONF: (
+        "Send the whole series if this was a part of it. If it was not, the case is one for a "
+        "reader."
+    ),
+    Verdict.ABSTAIN_DISAGREEMENT: (
+        "Check that the files are of one examination. If they are, the case is one for a reader."
+    ),
+    Verdict.ACCEPT_FINDING: "Look at the map, and leave the type to a reader.",
+    Verdict.ACCEPT: "Compare with a reader: the promises below say how often this is wrong.",
+}
+
 _STOPPED_AT = {
     Verdict.ABSTAIN_QUALITY: 0,
     Verdict.ABSTAIN_OOD: 1,
@@ -147,6 +167,12 @@ def summary(decision: Decision, model: Model) -> str:
         return "A refusal is a result: no class, no probability and no map exists for this case."
     name, value = probability_rows(decision, model)[0]
     return f"Calibrated probability of {name}: {estimate(value)}."
+
+
+def next_step(decision: Decision, model: Model) -> str:
+    """What to do with this verdict, as a sentence or two."""
+    modality = model.bundle.config.neuroguard.facts.modality
+    return NEXT_TEXT[decision.verdict].format(modality=modality)
 
 
 def gates(decision: Decision, model: Model) -> tuple[Gate, Gate, Gate, Gate]:

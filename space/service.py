@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,16 @@ from typing import Any
 
 from hub_model.case import Case
 from hub_model.errors import InputRejected
-from hub_model.predictor import GuardedClassifier
+from hub_model.policy import Decision
 from hub_model.reading import read_case
-from space import fragments
+from space import batch, case_report, fragments, measures
+from space.batch import Row
+from space.metrics import Metrics
 from space.pictures import pictures
-from space.report import Model
+from space.revisions import Revisions, Served, UnknownModelError
+from space.turns import Turns
+
+MAX_BATCH = 100  # cases of one batch
 
 logger = logging.getLogger("neuroguard.space")
 
@@ -43,34 +49,109 @@ class Service:
     """What the page and its endpoint ask.
 
     Args:
-        classifier: loaded and verified.
-        model: what the page says of it.
+        revisions: those that are served.
+        turns: the one thread that reads and judges.
+        metrics: where verdicts and refusals are counted.
     """
 
-    def __init__(self, classifier: GuardedClassifier, model: Model) -> None:
-        self.model = model
-        self._classifier = classifier
+    def __init__(self, revisions: Revisions, turns: Turns, metrics: Metrics) -> None:
+        self.revisions = revisions
+        self._turns = turns
+        self._metrics = metrics
 
-    def page(self, paths: Sequence[str]) -> str:
-        """The result on one case as HTML, or the reason why there is none."""
+    def page(self, paths: Sequence[str], name: str | None = None) -> str:
+        """The result on one case as HTML, or the reason why there is none.
+
+        Args:
+            paths: uploads; they are deleted.
+            name: of the model; None: the default.
+        """
+
+        def work() -> str:
+            began = time.monotonic()
+            case = _read_and_delete(paths)
+            found = served.classifier.explain(case)
+            self._metrics.decided(served.name, found.decision, time.monotonic() - began)
+            shown = pictures(found.images, found.maps)
+            rows = measures.judged(case, served.model.bundle)
+            body = fragments.result(found.decision, served.model, case.warnings, shown, rows)
+            answer = {**found.decision.to_dict(), "warnings": list(case.warnings)}
+            return body + case_report.links(body, served.model, answer)
+
         try:
-            with said_without_names():
-                case = _read_and_delete(paths)
-                found = self._classifier.explain(case)
-                shown = pictures(found.images, found.maps)
-                return fragments.result(found.decision, self.model, case.warnings, shown)
+            with self._said():
+                served = self.revisions.choose(name)
+                return self._turns.run(work)
         except NotJudgedError as error:
             return fragments.not_judged(str(error))
 
-    def answer(self, paths: Sequence[str]) -> dict[str, Any]:
+    def answer(self, paths: Sequence[str], name: str | None = None) -> dict[str, Any]:
         """The verdict on one case as JSON values: `Decision.to_dict` and the files' warnings.
 
         Raises:
             NotJudgedError: the upload cannot be used, or something failed here.
         """
-        with said_without_names():
+
+        def work() -> dict[str, Any]:
+            began = time.monotonic()
             case = _read_and_delete(paths)
-            return {**self._classifier.predict(case).to_dict(), "warnings": list(case.warnings)}
+            decision = served.classifier.predict(case)
+            self._metrics.decided(served.name, decision, time.monotonic() - began)
+            return {**decision.to_dict(), "warnings": list(case.warnings)}
+
+        with self._said():
+            served = self.revisions.choose(name)
+            return self._turns.run(work)
+
+    def batch(self, paths: Sequence[str], name: str | None = None) -> str:
+        """A table of verdicts as HTML, each file a case; a turn each, so that others come between.
+
+        Args:
+            paths: uploads; they are deleted.
+            name: of the model; None: the default.
+        """
+        try:
+            with self._said():
+                served = self.revisions.choose(name)
+                if len(paths) > MAX_BATCH:
+                    raise InputRejected(
+                        "too_many_cases",
+                        f"{len(paths)} files, limit {MAX_BATCH}: send several batches",
+                        limit=MAX_BATCH,
+                        actual=len(paths),
+                    )
+                rows = [self._row(served, n, path) for n, path in enumerate(paths, start=1)]
+                return batch.html(rows, served.model)
+        except NotJudgedError as error:
+            return fragments.not_judged(str(error))
+        finally:
+            for path in paths:
+                Path(path).unlink(missing_ok=True)
+
+    def _row(self, served: Served, number: int, path: str) -> Row:
+        """One file's row."""
+
+        def work() -> Decision:
+            began = time.monotonic()
+            decision = served.classifier.predict(_read_and_delete([path]))
+            self._metrics.decided(served.name, decision, time.monotonic() - began)
+            return decision
+
+        try:
+            with self._said():
+                return Row(number, self._turns.run(work), None)
+        except NotJudgedError as error:
+            return Row(number, None, str(error))
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """As `said_without_names`, and counted."""
+        try:
+            with said_without_names():
+                yield
+        except NotJudgedError as error:
+            self._metrics.refused(error.code)
+            raise
 
 
 def _read_and_delete(paths: Sequence[str]) -> Case:
@@ -97,6 +178,8 @@ def said_without_names() -> Iterator[None]:
         yield
     except InputRejected as error:
         raise NotJudgedError(error.code, str(error)) from None
+    except UnknownModelError as error:
+        raise NotJudgedError("unknown_model", str(error)) from None
     except Exception as error:
         number = secrets.token_hex(4)
         # The message may quote a path or a value of the file; kind and place cannot.

@@ -16,127 +16,20 @@ import pytest
 from PIL import Image
 
 from hub_model import GuardedClassifier, contract
-from hub_model.contract import (
-    FORMAT_VERSION,
-    Aggregation,
-    FeatureWidths,
-    FindingSpec,
-    GuardedConfig,
-    GuardFile,
-    MemberFile,
-    MetricsFile,
-    ModelCardFacts,
-    PolicyFile,
-    PreprocessSpec,
-    QualityLimits,
-    Sample,
-    TemperatureFile,
-    Thresholds,
-)
-from hub_model.guard import Guard
 from hub_model.handler import EndpointHandler
-from hub_model.image_statistics import NAMES
-from hub_model.network import build, middle_width, to_half
 from hub_model.reading import read_bytes, read_case
-from training import network_config
-from training.bundle import export
+from tests.untrained import write_untrained
 from training.preparing import slice_of
 from training.sources.phantom import phantom_records
 
 ROOT = Path(__file__).parents[1]
-SIZE = 64  # pixels; the smallest at which a ResNet still has a feature map
-NOTHING_KNOWN = Sample(split="not known", n_images=0, n_groups=0)
 NOT_SHIPPED = ("training", "space", "scripts", "gradio", "typer", "scipy", "sklearn", "matplotlib")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A bundle that answers whatever passes quality, so that an answer's fields are all filled."""
-    import torch
-
-    torch.manual_seed(0)
-    config = network_config.hub_config(
-        architecture="resnet10t",
-        label_names=("notumor", "tumor"),
-        guarded=GuardedConfig(
-            format_version=FORMAT_VERSION,
-            finding=FindingSpec(name="tumor", none_labels=("notumor",)),
-            preprocess=PreprocessSpec(
-                size=SIZE,
-                channels=1,
-                crop="head",
-                crop_threshold=0.1,
-                crop_margin=0.03,
-                window="percentile",
-                window_low=0.5,
-                window_high=99.5,
-                fit="letterbox",
-                mean=(0.45,),
-                std=(0.23,),
-            ),
-            facts=ModelCardFacts(title="Nothing learned", modality="MR", phantom=True),
-        ),
-    )
-    network = build(config)
-    width = network.backbone.num_features
-    return export.write_bundle(
-        tmp_path_factory.mktemp("handler") / "bundle",
-        config=config,
-        state=to_half(build(config).backbone.state_dict()),
-        temperature=TemperatureFile(
-            temperature=1.5,
-            fitted_on=NOTHING_KNOWN,
-            nll_before=None,
-            nll_after=None,
-            ece_before=None,
-            ece_after=None,
-        ),
-        guard=Guard(
-            GuardFile(
-                members=(
-                    MemberFile(
-                        name="none",
-                        kind="logistic",
-                        layer="embedding",
-                        normalise="unit",
-                        parameters={},
-                        strangers=(),
-                    ),
-                ),
-                widths=FeatureWidths(
-                    embedding=width,
-                    middle=middle_width(network),
-                    logits=config.num_classes,
-                    statistics=len(NAMES),
-                ),
-                scale="probability",
-                fitted_on=(),
-                leave_one_domain_out=(),
-            ),
-            {"none.weight": np.zeros(width, np.float32), "none.bias": np.zeros((), np.float32)},
-        ),
-        policy=PolicyFile(
-            thresholds=Thresholds(
-                tau_conf=0,
-                tau_finding=0,
-                tau_none=0,
-                tau_none_slice=0,
-                tau_domain=0,
-                min_valid_slices=1,
-                min_agreement=0,
-                min_agreement_none=0,
-            ),
-            aggregation=Aggregation(kind="mean_probability", level=1),
-            quality=QualityLimits(
-                min_side=16, min_levels=8, min_contrast=0.02, min_foreground=0.05, max_colour=0.1
-            ),
-            promises=(),
-        ),
-        metrics=MetricsFile(phantom=True, figures={}, tables={}),
-        environment=export.environment(
-            recipe={}, digest="0" * 64, fingerprint="not known", sources={}, seed=0
-        ),
-    )
+    return write_untrained(tmp_path_factory.mktemp("handler") / "bundle")
 
 
 @pytest.fixture(scope="module")
@@ -322,4 +215,13 @@ def test_requirements_ask_for_what_the_project_asks_for():
     wanted = {line for line in lines if not line.startswith("#")}
     left_out = {line.split(">")[0] for line in set(project) - wanted}
     assert wanted <= set(project)
-    assert left_out == {"gradio", "huggingface_hub", "tqdm", "typer"}
+    assert left_out == {
+        "fastapi",
+        "gradio",
+        "huggingface_hub",
+        "prometheus-client",
+        "python-multipart",
+        "tqdm",
+        "typer",
+        "uvicorn",
+    }

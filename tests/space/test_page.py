@@ -17,8 +17,10 @@ from hub_model.case import Case
 from hub_model.policy import Decision
 from hub_model.predictor import Explained, GuardedClassifier
 from hub_model.reading.limits import MAX_FILE_BYTES
-from space.report import Model
+from space.metrics import Metrics
+from space.revisions import Revisions, Served
 from space.service import NotJudgedError, Service
+from space.turns import Turns
 from tests.space.conftest import REPO, SECRET, Running, Sample
 from training.sources.phantom_files import Identity, write_dicom_series, write_zip
 
@@ -130,6 +132,25 @@ def test_a_bad_file_is_refused_in_words_without_its_name(
     assert "Traceback" not in new_log()
 
 
+@pytest.mark.parametrize(
+    "route", ["/v1/classify", "/v1/classify/explain", "/v1/classify/batch", "/v1/patient"]
+)
+def test_the_api_beside_the_page_says_nothing_of_file_or_patient(
+    running: Running, accepted: Sample, tmp_path: Path, new_log: Callable[[], str], route: str
+) -> None:
+    assert accepted.head is not None
+    paths = write_dicom_series(accepted.head, tmp_path / SECRET, n_slices=2, identity=PERSON)
+    (tmp_path / f"{SECRET}.txt").write_text("SECRET")
+    for files in (paths, [tmp_path / f"{SECRET}.txt"]):
+        sent = [("files", (path.name, path.read_bytes())) for path in files]
+        found = httpx.post(running.url + route, files=sent, timeout=60)
+        assert found.status_code in (200, 415)
+        assert "SECRET" not in found.text + str(found.headers)
+    log = new_log()
+    assert "SECRET" not in log
+    assert {json.loads(line)["route"] for line in log.splitlines()} == {route}
+
+
 def test_an_empty_upload_is_refused_in_words(client: Client) -> None:
     with pytest.raises(AppError, match="no file was sent"):
         ask(client)
@@ -199,6 +220,11 @@ def test_the_browser_is_told_to_ask_no_other_host(running: Running) -> None:
     assert "http" not in policy
 
 
+def service_of(classifier: GuardedClassifier) -> Service:
+    turns = Turns()
+    return Service(Revisions([Served(classifier, REPO)]), turns, Metrics(turns))
+
+
 class _Failing(GuardedClassifier):
     def predict(self, case: Case) -> Decision:
         raise RuntimeError(f"cannot judge /tmp/{SECRET}.png")
@@ -211,7 +237,7 @@ def test_a_failure_is_a_number_in_the_answer_and_in_the_log(
     phantom_bundle: Path, accepted: Sample, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = _Failing.from_folder(phantom_bundle)
-    service = Service(failing, Model(REPO, failing.revision, failing.bundle))
+    service = service_of(failing)
     for way in (service.answer, service.page):
         path = tmp_path / f"{SECRET}.png"
         path.write_bytes(accepted.path.read_bytes())
@@ -229,7 +255,7 @@ def test_a_failure_is_a_number_in_the_answer_and_in_the_log(
 def test_an_upload_that_is_gone_is_asked_for_again(
     classifier: GuardedClassifier, tmp_path: Path
 ) -> None:
-    service = Service(classifier, Model(None, classifier.revision, classifier.bundle))
+    service = service_of(classifier)
 
     with pytest.raises(NotJudgedError, match="send the files again"):
         service.answer([str(tmp_path / "gone.png")])

@@ -30,7 +30,7 @@ def header(readme: Path) -> dict[str, object]:
 
 
 def test_the_readme_header_and_model_json_name_the_same_revision() -> None:
-    pin = pinned.read()
+    (pin,) = pinned.read()
     values = header(pinned.HERE / "README.md")
 
     assert values["models"] == [pin.repo_id]
@@ -51,11 +51,24 @@ def test_what_the_space_installs_is_what_the_tests_ran_with() -> None:
 def test_the_header_of_a_staged_space_is_rendered_from_its_pin(tmp_path: Path) -> None:
     staged = pinned.stage(tmp_path / "space", "alice/heads", HEX, FILES)
 
-    assert pinned.read(staged / "space") == pinned.Pin(repo_id="alice/heads", revision=HEX)
+    assert pinned.read(staged / "space") == (pinned.pin("alice/heads", HEX),)
     values = header(staged / "README.md")
     assert values["models"] == ["alice/heads"]
     assert values["preload_from_hub"] == [f"alice/heads {','.join(sorted(FILES))} {HEX}"]
     assert values["app_file"] == "app.py"
+
+
+def test_several_revisions_are_pinned_and_preloaded_in_their_order(tmp_path: Path) -> None:
+    more = pinned.Wanted(pinned.pin("bob/chests", HEX[::-1]), ("config.json",))
+
+    staged = pinned.stage(tmp_path / "space", "alice/heads", HEX, FILES, more)
+
+    assert [pin.repo_id for pin in pinned.read(staged / "space")] == ["alice/heads", "bob/chests"]
+    values = header(staged / "README.md")
+    assert values["models"] == ["alice/heads", "bob/chests"]
+    assert values["preload_from_hub"][1] == f"bob/chests config.json {HEX[::-1]}"  # type: ignore[index]
+    again = pinned.render((staged / "README.md").read_text(), [more])
+    assert "alice/heads" not in again.split("---\n")[1]
 
 
 def test_a_staged_space_holds_two_packages_and_nothing_that_was_not_asked_for(
@@ -96,7 +109,7 @@ def test_staging_again_replaces_what_was_staged(tmp_path: Path) -> None:
 
     second = pinned.stage(tmp_path / "space", "alice/heads", HEX[::-1], FILES)
 
-    assert pinned.read(second / "space").revision == HEX[::-1]
+    assert pinned.read(second / "space")[0].revision == HEX[::-1]
     assert not (second / "space" / "left_over.py").exists()
 
 
@@ -134,6 +147,9 @@ def test_a_file_name_that_would_break_the_header_is_refused(tmp_path: Path, name
         (json.dumps({"repo_id": "alice/heads"}), "revision"),
         (json.dumps({"repo_id": "alice/heads", "revision": HEX, "tag": "v1"}), "tag"),
         (json.dumps({"repo_id": "alice/heads", "revision": "main"}), "40 lower-case hex"),
+        (json.dumps([]), "0 pins of 0 repositories"),
+        (json.dumps([{"repo_id": "alice/heads", "revision": HEX}] * 2), "2 pins of 1 repositories"),
+        (json.dumps(["alice/heads"]), "expected an object"),
     ],
 )
 def test_a_model_json_with_anything_else_in_it_is_refused(
@@ -151,8 +167,9 @@ def test_a_missing_model_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_readme_without_the_two_keys_is_refused() -> None:
-    with pytest.raises(UsageError, match="must have models: with one item, has 0"):
-        pinned.render("---\nsdk: gradio\n---\n", pinned.pin("alice/heads", HEX), FILES)
+    wanted = pinned.Wanted(pinned.pin("alice/heads", HEX), tuple(FILES))
+    with pytest.raises(UsageError, match="must have models: with a list, has 0"):
+        pinned.render("---\nsdk: gradio\n---\n", [wanted])
 
 
 def run_until_it_ends(folder: Path) -> tuple[int, str]:

@@ -1,0 +1,79 @@
+"""The examples of docs/api.md, run as they stand against a server in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hub_model.contract import RESEARCH_ONLY
+from scripts.bench_api import measure, serving, table
+from space.api import routes
+from tests.untrained import write_untrained
+
+TEXT = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+EXAMPLES = {
+    mark: (language, code)
+    for language, mark, code in re.findall(r"^```(\w+) run=(\w+)\n([^`]*)^```$", TEXT, re.M)
+}
+HERE = "http://127.0.0.1:7860"
+Run = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_untrained(tmp_path_factory.mktemp("documented") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def run(bundle: Path, head: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """`run(mark)` is what that example prints, in a folder with `slice.png` and `other.png`."""
+    folder = tmp_path_factory.mktemp("examples")
+    for name in ("slice.png", "other.png"):
+        (folder / name).write_bytes(head)
+    with serving(bundle) as url:
+
+        def example(mark: str) -> str:
+            language, code = EXAMPLES[mark]
+            shell = {"bash": ["bash", "-euc"], "python": [sys.executable, "-c"]}[language]
+            done = subprocess.run(
+                [*shell, code.replace(HERE, url)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            written = folder / "map.png"
+            return done.stdout or written.read_bytes()[1:4].decode()
+
+        yield example
+
+
+@pytest.mark.slow
+def test_every_example_gives_what_it_promises(run: Run) -> None:
+    assert EXAMPLES.keys() == {"curl", "png", "batch", "python", "gradio"}
+    assert json.loads(run("curl"))["notice"] == RESEARCH_ONLY
+    assert run("png") == "PNG"
+    assert json.loads(run("batch"))["verdicts"] == {"ACCEPT": 2}
+    assert run("python").startswith("ACCEPT ")
+    assert run("gradio") == "ACCEPT\n"
+
+
+@pytest.mark.slow
+def test_many_clients_at_once_get_a_verdict_or_are_told_to_come_back(bundle: Path) -> None:
+    found = measure(bundle, clients=24, seconds=1)
+
+    assert found.statuses.keys() <= {200, 429}
+    assert found.statuses[200] > 0
+    assert 0 < found.p50 <= found.p95
+    assert "clients, 1 s" in table(found)
+
+
+def test_every_route_is_documented() -> None:
+    assert [path for path in routes.paths() if f"{path}`" not in TEXT] == []

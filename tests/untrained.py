@@ -1,0 +1,129 @@
+"""A bundle with a real network that learned nothing: made in a second, it loads and it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hub_model.contract import (
+    FORMAT_VERSION,
+    Aggregation,
+    FeatureWidths,
+    FindingSpec,
+    GuardedConfig,
+    GuardFile,
+    MemberFile,
+    MetricsFile,
+    ModelCardFacts,
+    PolicyFile,
+    PreprocessSpec,
+    QualityLimits,
+    Sample,
+    TemperatureFile,
+    Thresholds,
+)
+from hub_model.guard import Guard
+from hub_model.image_statistics import NAMES
+from hub_model.network import build, middle_width, to_half
+from training import network_config
+from training.bundle import export
+
+SIZE = 64  # pixels; the smallest at which a ResNet still has a feature map
+ANY_ANSWER = {
+    "tau_conf": 0,
+    "tau_finding": 0,
+    "tau_none": 0,
+    "tau_none_slice": 0,
+    "tau_domain": 0,
+    "min_valid_slices": 1,
+    "min_agreement": 0,
+    "min_agreement_none": 0,
+}
+NOTHING_KNOWN = Sample(split="not known", n_images=0, n_groups=0)
+
+
+def write_untrained(folder: Path, *, finding: str = "tumor", **thresholds: float) -> Path:
+    """`folder`, holding a bundle that answers whatever passes quality.
+
+    Args:
+        folder: made here.
+        finding: the class beside "no" and the finding; another one makes another bundle.
+        thresholds: that are not 0; `tau_domain=0.9` refuses every image as strange.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    config = network_config.hub_config(
+        architecture="resnet10t",
+        label_names=(f"no{finding}", finding),
+        guarded=GuardedConfig(
+            format_version=FORMAT_VERSION,
+            finding=FindingSpec(name=finding, none_labels=(f"no{finding}",)),
+            preprocess=PreprocessSpec(
+                size=SIZE,
+                channels=1,
+                crop="head",
+                crop_threshold=0.1,
+                crop_margin=0.03,
+                window="percentile",
+                window_low=0.5,
+                window_high=99.5,
+                fit="letterbox",
+                mean=(0.45,),
+                std=(0.23,),
+            ),
+            facts=ModelCardFacts(title="Nothing learned", modality="MR", phantom=True),
+        ),
+    )
+    network = build(config)
+    width = network.backbone.num_features
+    return export.write_bundle(
+        folder,
+        config=config,
+        state=to_half(build(config).backbone.state_dict()),
+        temperature=TemperatureFile(
+            temperature=1.5,
+            fitted_on=NOTHING_KNOWN,
+            nll_before=None,
+            nll_after=None,
+            ece_before=None,
+            ece_after=None,
+        ),
+        guard=Guard(
+            GuardFile(
+                members=(
+                    MemberFile(
+                        name="none",
+                        kind="logistic",
+                        layer="embedding",
+                        normalise="unit",
+                        parameters={},
+                        strangers=(),
+                    ),
+                ),
+                widths=FeatureWidths(
+                    embedding=width,
+                    middle=middle_width(network),
+                    logits=config.num_classes,
+                    statistics=len(NAMES),
+                ),
+                scale="probability",
+                fitted_on=(),
+                leave_one_domain_out=(),
+            ),
+            {"none.weight": np.zeros(width, np.float32), "none.bias": np.zeros((), np.float32)},
+        ),
+        policy=PolicyFile(
+            thresholds=Thresholds(**{**ANY_ANSWER, **thresholds}),
+            aggregation=Aggregation(kind="mean_probability", level=1),
+            quality=QualityLimits(
+                min_side=16, min_levels=8, min_contrast=0.02, min_foreground=0.05, max_colour=0.1
+            ),
+            promises=(),
+        ),
+        metrics=MetricsFile(phantom=True, figures={}, tables={}),
+        environment=export.environment(
+            recipe={}, digest="0" * 64, fingerprint="not known", sources={}, seed=0
+        ),
+    )
