@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+Hounsfield = NDArray[np.int16]
 Kind = Literal["raster", "dicom", "nifti"]
+
+AIR = -1024  # HU; nothing that a CT measures lies below
+PADDING = -32768  # in a plane of HU: a pixel that the scanner did not see
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +27,9 @@ class Slice:
         colour: mean spread between the colour channels, 0-1; 0 for grey files.
         position: mm along the slice normal, or None where the file does not say.
         spacing: mm between rows and between columns, or None where the file does not say.
+        modality: DICOM modality that the file states, e.g. "MR"; "" where it states none.
+        hounsfield: `(H, W)` int16 of a CT slice, before any window: `AIR` and above, or `PADDING`;
+            None where the file does not say what its values mean.
     """
 
     pixels: Pixels
@@ -30,6 +37,8 @@ class Slice:
     colour: float = 0.0
     position: float | None = None
     spacing: tuple[float, float] | None = None
+    modality: str = ""
+    hounsfield: Hounsfield | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

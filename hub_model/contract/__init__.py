@@ -40,6 +40,7 @@ from hub_model.contract.names import (
 from hub_model.contract.network_file import (
     FindingSpec,
     GuardedConfig,
+    HuWindow,
     ModelCardFacts,
     ModelConfig,
     PreprocessSpec,
@@ -88,6 +89,7 @@ __all__ = [
     "GuardFile",
     "GuardKind",
     "GuardedConfig",
+    "HuWindow",
     "Layer",
     "ManifestFile",
     "MemberFile",
