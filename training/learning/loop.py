@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 from torch import Tensor
 from tqdm import tqdm
 
@@ -118,7 +121,7 @@ def train(
             epoch = Epoch(name, number, lr, loss, **judged)
             past.append(epoch)
             done.append(epoch)
-            if recipe.train.keep == "last" or history.is_best(past):
+            if recipe.train.keep == "last" or history.is_best(past, stopping):
                 kept = state
             learner.schedule.after_epoch(asdict(epoch))
             reporter.add(epoch, seconds)
@@ -159,7 +162,9 @@ def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int, before: i
     return loss
 
 
-def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) -> dict[str, float]:
+def _judge(
+    config: ModelConfig, state: dict[str, Tensor], validation: Inputs
+) -> dict[str, float | None]:
     """Validation metrics, by name, of the weights as they would be shipped."""
     network = build(config)
     network.backbone.load_state_dict(state)
@@ -175,4 +180,17 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
         "validation_nll": nll,
         "validation_accuracy": float((said == labels).mean()),
         "validation_macro_f1": macro_f1(labels, said, probs.shape[1]),
+        "validation_auprc": _auprc(config, probs, labels),
     }
+
+
+def _auprc(
+    config: ModelConfig, probs: NDArray[np.float64], labels: NDArray[np.int64]
+) -> float | None:
+    """Average precision of the finding; None where not both sides are there."""
+    none = config.neuroguard.finding.none_labels
+    asserts = np.array([name not in none for name in config.label_names])
+    positive = asserts[labels]
+    if positive.all() or not positive.any():
+        return None
+    return float(average_precision_score(positive, probs[:, asserts].sum(axis=1)))

@@ -136,7 +136,7 @@ _DATA = ("data.source", *_BESIDE, "data.patients", "data.strangers")
 _DIVISION = (
     "labels", "finding", "seed", "data.source", "data.patients", "data.label_from", "data.groups",
     "data.look_alikes", "data.review", "data.scheme", "data.shares", "data.split_seed",
-    "data.masks", *_BESIDE,
+    "data.masks", "data.labels", *_BESIDE,
 )  # fmt: skip
 _NETWORK = ("labels", "finding", "preprocess", "model.architecture")
 
@@ -209,9 +209,11 @@ STAGES = (
         "score every image, fit the temperature, and measure the folds",
         keys=(
             *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
-            "policy.chosen_on",
+            "policy.chosen_on", "threshold", "train",
         ),
-        leaves=("scores", "by_source", "temperature_scaling.json", "crossval.json"),
+        leaves=(
+            "scores", "by_source", "temperature_scaling.json", "crossval.json", "folds.json",
+        ),
         needs=("prepare", "train"),
     ),
     Stage(
@@ -224,8 +226,14 @@ STAGES = (
     Stage(
         "policy",
         "choose thresholds that keep the promises",
-        keys=("policy", "guard.refusal", "quality", "labels", "finding", "crossval", *_BESIDE),
-        leaves=("final_policy_config.json",),
+        keys=(
+            "policy", "guard.refusal", "quality", "labels", "finding", "crossval", "threshold",
+            *_BESIDE,
+        ),
+        leaves=(
+            "final_policy_config.json", "cv_thresholds_by_fold.csv", "cv_thresholds_summary.csv",
+            "threshold_selection.json", "cv_metrics.json",
+        ),
         needs=("prepare", "train", "calibrate", "guard"),
     ),
     Stage(
