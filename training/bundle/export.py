@@ -64,7 +64,6 @@ def write_bundle(
     temperature: TemperatureFile,
     guard: Guard,
     policy: PolicyFile,
-    PreprocessSpec,
     metrics: MetricsFile,
     environment: EnvironmentFile,
 ) -> Path:
@@ -91,7 +90,6 @@ def _fill(
     temperature: TemperatureFile,
     guard: Guard,
     policy: PolicyFile,
-    PreprocessSpec,
     metrics: MetricsFile,
     environment: EnvironmentFile,
 ) -> None:

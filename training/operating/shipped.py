@@ -30,7 +30,6 @@ def policy_with(
     """
     tau = chosen.threshold
     none = float(np.nextafter(1 - tau, 2))  # a score at the threshold is no "none"
-    named = max(tau, 0.5)
     thresholds = found.thresholds.model_copy(
         update={
             "tau_none": min(none, 1.0),
@@ -40,7 +39,7 @@ def policy_with(
         }
     )
     kept = tuple(one for one in found.promises if one.threshold == "tau_domain")
-    answered = (scored.score < tau) | (scored.score >= named)
+    answered = (scored.score < min(tau, 0.5)) | (scored.score >= max(tau, 0.5))
     groups = scored.groups[scored.positive].astype(np.str_)
     mean = chosen.rates["sensitivity"]
     promise = Promise(

@@ -130,6 +130,10 @@ def _no_repository(recipe: Recipe) -> str | None:
     return None if recipe.publish else "the recipe names no repository (publish.repo)"
 
 
+def _no_threshold(recipe: Recipe) -> str | None:
+    return None if recipe.threshold else "the recipe cuts at no threshold of its own (threshold)"
+
+
 _SOURCES = "training.sources"  # readers are imported by the name of a layout
 _BESIDE = ("data.finding_only", "data.also", "data.left_out")
 _DATA = ("data.source", *_BESIDE, "data.patients", "data.strangers")
@@ -246,6 +250,14 @@ STAGES = (
         leaves=("metrics.json", "curves.json", "gallery", "examples"),
         needs=("split", "prepare", "train", "calibrate", "guard", "policy"),
         outside=_beside,
+    ),
+    Stage(
+        "tested",
+        "cut the test scores at the chosen threshold",
+        keys=("threshold", "labels", "finding"),
+        leaves=("test_predictions.csv", "test_metrics.json"),
+        needs=("split", "prepare", "train", "calibrate", "policy"),
+        not_asked=_no_threshold,
     ),
     Stage(
         "export",

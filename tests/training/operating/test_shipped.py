@@ -88,4 +88,6 @@ def test_the_promise_is_the_bound_and_takes_the_place_of_the_others():
     assert promise.threshold == "tau_none"
     assert promise.bound == pytest.approx(1 - chosen.bound)
     assert f"{chosen.bound:.1%} are not called 'none'" in promise.statement
+    between = (some.score >= min(chosen.threshold, 0.5)) & (some.score < max(chosen.threshold, 0.5))
+    assert promise.coverage == pytest.approx(1 - between.mean())
     assert promise.sample.n_groups == len(np.unique(some.groups[some.positive]))

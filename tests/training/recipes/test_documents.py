@@ -90,6 +90,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
         "mri_tumor_4class_sartaj": ("20 epochs at 224", "batch 32", "AdamW at 1e-3", "after 10"),
         "mri_tumor_binary": ("five folds", "class weights", "early stopping by validation NLL"),
         "mri_tumor_binary_small_cnn": ("40 epochs",),
+        "ct_binary": ("15 epochs at 224 pixels", "five folds", "ResNet18", "percentile 98"),
     }
     for name, phrases in said.items():
         assert [one for one in phrases if one not in prose(name)] == []
@@ -98,7 +99,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
     assert epochs == {
         "phantom": 8, "mri_tumor_4class": 16, "mri_tumor_4class_evidence": 10,
         "mri_tumor_4class_sartaj": 20,
-        "mri_tumor_binary": 21, "mri_tumor_binary_small_cnn": 40,
+        "mri_tumor_binary": 21, "mri_tumor_binary_small_cnn": 40, "ct_binary": 15,
     }  # fmt: skip
     assert load("phantom").data.patients == 320
     assert train["mri_tumor_binary"].balance == "weights"
