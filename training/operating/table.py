@@ -63,8 +63,12 @@ class Table:
     def by_fold(self) -> list[Row]:
         """A row a fold and threshold."""
         return [
-            {"fold": number, "threshold": stated(tau), **_confusion(counts, at)}
-            | {name: stated(rates[name][at]) for name in RATES}
+            {
+                "fold": number,
+                "threshold": stated(tau),
+                **_confusion(counts, at),
+                **{name: stated(rates[name][at]) for name in RATES},
+            }
             for number, counts in self.folds.items()
             for rates in (counts.rates,)
             for at, tau in enumerate(self.thresholds)
@@ -78,9 +82,11 @@ class Table:
         for name in RATES:
             columns |= {f"{name}_mean": self.mean(name), f"{name}_std": self.deviation(name)}
         return [
-            {"threshold": stated(tau)}
-            | {name: stated(values[at]) for name, values in columns.items()}
-            | _confusion(summed, at)
+            {
+                "threshold": stated(tau),
+                **{name: stated(values[at]) for name, values in columns.items()},
+                **_confusion(summed, at),
+            }
             for at, tau in enumerate(self.thresholds)
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def figures(tested: Judged, threshold: float) -> dict[str, Figure]:
     """Rates at the threshold and areas, each over groups with its interval.
 
     Only of images that quality lets pass. A rate of nothing is left out, and so are the areas where
-    all images are of one side; a draw of groups without a rate does not count for its interval.
+    all images are of one side; a draw of groups without a rate counts as all of them do.
 
     Raises:
         UsageError: quality lets no image pass.
@@ -70,20 +71,19 @@ def figures(tested: Judged, threshold: float) -> dict[str, Figure]:
     score, positive = tested.score[tested.valid], tested.positive[tested.valid]
     groups = tested.groups[tested.valid]
     at = np.array([threshold])
-    measures: dict[str, Callable[[Rows], float]] = {
-        name: lambda rows, name=name: float(count(score[rows], positive[rows], at).rates[name][0])
-        for name in RATES
-    }
-    measures |= {
-        "average_precision": lambda rows: _area(average_precision_score, rows, positive, score),
-        "roc_auc": lambda rows: _area(roc_auc_score, rows, positive, score),
-    }
+
+    def rate(name: str, rows: Rows) -> float:
+        return float(count(score[rows], positive[rows], at).rates[name][0])
+
+    measures: dict[str, Callable[[Rows], float]] = {name: partial(rate, name) for name in RATES}
+    measures["average_precision"] = partial(_area, average_precision_score, positive, score)
+    measures["roc_auc"] = partial(_area, roc_auc_score, positive, score)
     every = np.arange(len(score))
     found = {}
     for name, measure in measures.items():
         whole = measure(every)
         if np.isfinite(whole):
-            found[name] = figure(SPLIT, groups, lambda rows, m=measure, w=whole: _or(m(rows), w))
+            found[name] = figure(SPLIT, groups, partial(_or, measure, whole))
     return found
 
 
@@ -93,10 +93,12 @@ def confusion(tested: Judged, threshold: float) -> dict[str, int]:
     return {name: int(getattr(found, name)[0]) for name in ("tp", "fp", "tn", "fn")}
 
 
-def _area(measure: Callable[..., float], rows: Rows, positive: Mask, score: Floats) -> float:
+def _area(measure: Callable[..., float], positive: Mask, score: Floats, rows: Rows) -> float:
     both = positive[rows].any() and not positive[rows].all()
     return float(measure(positive[rows], score[rows])) if both else float("nan")
 
 
-def _or(value: float, whole: float) -> float:
+def _or(measure: Callable[[Rows], float], whole: float, rows: Rows) -> float:
+    """The measure of a draw, or that of all images where the draw has none."""
+    value = measure(rows)
     return value if np.isfinite(value) else whole
