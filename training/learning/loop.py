@@ -162,9 +162,7 @@ def _learn(learner: Learner, name: str, phase: PhaseSpec, number: int, before: i
     return loss
 
 
-def _judge(
-    config: ModelConfig, state: dict[str, Tensor], validation: Inputs
-) -> dict[str, float | None]:
+def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) -> dict[str, float]:
     """Validation metrics, by name, of the weights as they would be shipped."""
     network = build(config)
     network.backbone.load_state_dict(state)
@@ -176,12 +174,13 @@ def _judge(
     nll = calibration.nll(probs, labels)
     if not math.isfinite(nll):
         raise Diverged(f"validation NLL is {nll}: {_REMEDY}")
-    return {
+    judged = {
         "validation_nll": nll,
         "validation_accuracy": float((said == labels).mean()),
         "validation_macro_f1": macro_f1(labels, said, probs.shape[1]),
-        "validation_auprc": _auprc(config, probs, labels),
     }
+    auprc = _auprc(config, probs, labels)
+    return judged if auprc is None else {**judged, "validation_auprc": auprc}
 
 
 def _auprc(
