@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+Hounsfield = NDArray[np.int16]
+Vector = tuple[float, float, float]
 Kind = Literal["raster", "dicom", "nifti"]
 
-
-Vector = tuple[float, float, float]
+AIR = -1024  # HU; nothing that a CT measures lies below
+PADDING = -32768  # in a plane of HU: a pixel that the scanner did not see
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Slice:
         position: mm along the slice normal, or None where the file does not say.
         spacing: mm between rows and between columns, or None where the file does not say.
         place: where the pixels lie in the patient, or None where the file does not say.
+        modality: DICOM modality that the file states, e.g. "MR"; "" where it states none.
+        hounsfield: `(H, W)` int16 of a CT slice, before any window: `AIR` and above, or `PADDING`;
+            None where the file does not say what its values mean.
     """
 
     pixels: Pixels
@@ -53,6 +58,8 @@ class Slice:
     position: float | None = None
     spacing: tuple[float, float] | None = None
     place: Place | None = None
+    modality: str = ""
+    hounsfield: Hounsfield | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from hub_model import windows
 from hub_model.contract import CONFIG, DECODER_WEIGHTS, WEIGHTS, ModelConfig, PreprocessSpec
 from hub_model.errors import BundleError
 
@@ -227,6 +228,7 @@ def _pass(engine: Engine, images: NDArray[np.uint8]) -> NetworkOutput:
 
     spec = engine.preprocess
     batch = torch.from_numpy(images.astype(np.float32))[:, None].div_(255)
+    batch = windows.channels(batch, spec, torch.cat)
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
     batch = ((batch - mean) / std).contiguous(memory_format=torch.channels_last)

@@ -214,8 +214,10 @@ class GuardedClassifier:
             return list(pool.map(lambda piece: preprocess.prepare(piece, spec), pieces))
 
     def _reasons(self, piece: Slice, prepared: Prepared) -> tuple[contract.Reason, ...]:
-        threshold = self._engine.preprocess.crop_threshold
-        return quality.reasons(piece, prepared, self.bundle.policy.quality, threshold)
+        spec, facts = self._engine.preprocess, self.bundle.config.neuroguard.facts
+        return quality.unfit(piece, spec, facts.modality) or quality.reasons(
+            piece, prepared, self.bundle.policy.quality, spec.crop_threshold
+        )
 
     def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
         size = self._engine.preprocess.size

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hub_model import windows
 from hub_model.case import Pixels, Slice
 from hub_model.contract import PreprocessSpec
 
@@ -77,8 +78,11 @@ def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
         spec: the bundle's preprocessing.
 
     Returns:
-        The `(size, size)` uint8 model input; the same bytes for the same pixels, always.
+        The `(size, size)` uint8 model input; the same bytes for the same pixels, always. Black
+        where the spec reads Hounsfield units and the slice has none: `quality.unfit` says so.
     """
+    if spec.window == "hu":
+        return _of_units(piece, spec)
     pixels: Integers = _as_integers(piece.pixels)
     histogram = _histogram(pixels)
     box = (0, pixels.shape[0], 0, pixels.shape[1])
@@ -98,10 +102,30 @@ def shown(piece: Slice, spec: PreprocessSpec) -> NDArray[np.uint8]:
         spec: the bundle's preprocessing; its crop and size are left out.
 
     Returns:
-        `(H, W)` uint8.
+        `(H, W)` uint8; black where `prepare` is.
     """
+    if spec.window == "hu":
+        if piece.hounsfield is None:
+            return np.zeros(piece.pixels.shape, np.uint8)
+        return windows.picture(
+            windows.cleaned(piece.hounsfield, spec.floor_percentile)[0], spec.windows
+        )
     pixels = _as_integers(piece.pixels)
     return np.asarray(_window(pixels, _histogram(pixels), spec))
+
+
+def _of_units(piece: Slice, spec: PreprocessSpec) -> Prepared:
+    """The same of a CT slice, by its Hounsfield units and whatever window its header asks for."""
+    height, width = piece.pixels.shape
+    box = (0, height, 0, width)
+    if piece.hounsfield is None:
+        return Prepared(np.zeros((spec.size, spec.size), np.uint8), box, 1)
+    plane, seen = windows.cleaned(piece.hounsfield, spec.floor_percentile)
+    if spec.skull_percentile is not None:
+        box = windows.skull_box(plane, seen, spec.skull_percentile, spec.crop_margin)
+    grey = windows.picture(plane[box[0] : box[1], box[2] : box[3]], spec.windows)
+    levels = int(np.count_nonzero(_histogram(grey)))
+    return Prepared(_fit(Image.fromarray(grey), box, spec), box, levels)
 
 
 def head_box(
@@ -148,7 +172,8 @@ def normalise(batch: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.floa
 
     This is the definition; engines may fuse it as long as they agree to rounding.
     """
-    scaled = batch[:, None].astype(np.float32) / np.float32(255)
+    grey = batch[:, None].astype(np.float32) / np.float32(255)
+    scaled = windows.channels(grey, spec, np.concatenate)
     mean = np.asarray(spec.mean, np.float32)[None, :, None, None]
     std = np.asarray(spec.std, np.float32)[None, :, None, None]
     result: NDArray[np.float32] = (scaled - mean) / std

@@ -17,7 +17,7 @@ from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec, QualityLimits
 from hub_model.image_statistics import statistics, table
 from hub_model.preprocess import Prepared, prepare
-from hub_model.quality import reasons
+from hub_model.quality import reasons, unfit
 from hub_model.reading import read_bytes
 from training.bar import hidden
 from training.inputs import HALF, MASKS
@@ -86,7 +86,8 @@ def write(
     ) -> tuple[Prepared, NDArray[np.float32], list[str], NDArray[np.uint8] | None]:
         piece = slice_of(row["image"])
         ready = prepare(piece, spec)
-        why = reasons(piece, ready, limits, spec.crop_threshold)
+        # What a file says of its modality is not asked: strangers are here for the guard to learn.
+        why = unfit(piece, spec, "") or reasons(piece, ready, limits, spec.crop_threshold)
         data = row.get("mask")
         mask = None if data is None else placed_mask(data, ready, spec)
         return ready, statistics(piece, ready), [reason.value for reason in why], mask

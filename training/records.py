@@ -14,11 +14,11 @@ from training.evidence.joined import Joined, Role
 from training.evidence.masks_of import with_masks
 from training.learning.sampling import evenly
 from training.recipe import Recipe, RecipeError, StrangerSpec
-from training.sources import NO_FINDING, Record, patients
+from training.sources import NO_FINDING, Record, drawing, patients
 from training.sources.groups import read_groups
 from training.sources.patients import PatientMap
 from training.sources.review import Doubt, accepted, doubt, read_review
-from training.sources.stream import find, phantom_records, strangers, stream
+from training.sources.stream import find, stream
 from training.sources.survey import Notes
 
 _LOG = logging.getLogger(__name__)
@@ -72,10 +72,13 @@ class Records:
         """The recipe's source as it labels its images, with the recipe's classes."""
         data = self.recipe.data
         if data.patients is not None:
-            found = phantom_records(data.patients, self.recipe.seed)
+            found = drawing.HEADS[data.source](data.patients, self.recipe.seed)
         else:
             stated = None if data.groups is None else Path(data.root) / data.groups
-            found = stream(data.source, folder=self.places.get(data.source), groups=stated)
+            labels = self.recipe.label_file
+            found = stream(
+                data.source, folder=self.places.get(data.source), groups=stated, detail=labels
+            )
         if self.look_alikes is not None:  # a file that holds no image is in no group
             tied = read_groups(self.look_alikes)
             found = (replace(one, group=tied.get(one.path, one.group)) for one in found)
@@ -117,8 +120,8 @@ class Records:
 
     def strange(self, spec: StrangerSpec) -> list[Record]:
         """At most `spec.limit` images of an out-of-domain source, evenly spread over it."""
-        if spec.source == "phantom":
-            return list(strangers(spec.name, spec.limit, self.recipe.seed))
+        if spec.source in drawing.STRANGERS:
+            return list(drawing.STRANGERS[spec.source](spec.name, spec.limit, self.recipe.seed))
         found = stream(spec.source, folder=self.places.get(spec.name))
         return evenly(list(found), spec.limit)
 

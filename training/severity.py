@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from hub_model import image_statistics
-from hub_model.case import Slice
+from hub_model.case import AIR, Slice
 from hub_model.contract import PreprocessSpec, QualityLimits, Verdict
 from hub_model.engine import Engine
 from hub_model.guard import Guard
@@ -155,12 +155,20 @@ def measure(
 def distorted(
     piece: Slice, distortion: Distortion, level: float, rng: np.random.Generator
 ) -> Slice:
-    """The slice at one level, in 8 bits over the range of its own grey values."""
+    """The slice at one level, in 8 bits over the range of its own grey values.
+
+    The units of a CT slice, which its input is made of, are changed over their own range, too.
+    """
     pixels = piece.pixels.astype(np.float64)
     low, high = float(pixels.min()), float(pixels.max())
     plane = (pixels - low) / max(high - low, np.finfo(np.float64).tiny)
     found = np.rint(255 * np.clip(distortion.change(plane, level, rng), 0, 1)).astype(np.uint8)
-    return replace(piece, pixels=found)
+    if piece.hounsfield is None:
+        return replace(piece, pixels=found)
+    units = np.maximum(piece.hounsfield, AIR).astype(np.float64)
+    air, span = float(units.min()), max(float(np.ptp(units)), 1.0)
+    changed = air + span * np.clip(distortion.change((units - air) / span, level, rng), 0, 1)
+    return replace(piece, pixels=found, hounsfield=np.rint(changed).astype(np.int16))
 
 
 def _row(

@@ -43,6 +43,7 @@ from hub_model.contract.names import (
 from hub_model.contract.network_file import (
     FindingSpec,
     GuardedConfig,
+    HuWindow,
     ModelCardFacts,
     ModelConfig,
     PreprocessSpec,
@@ -94,6 +95,7 @@ __all__ = [
     "GuardFile",
     "GuardKind",
     "GuardedConfig",
+    "HuWindow",
     "Layer",
     "ManifestFile",
     "MaskSpec",

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 
-from hub_model.case import Place, Slice, Vector
+from hub_model.case import Hounsfield, Place, Slice, Vector
 from hub_model.errors import InputRejected
 from hub_model.reading.codestream import declared
 from hub_model.reading.decoders import decoder_for, silence_pydicom
 from hub_model.reading.dicom_file import parse
 from hub_model.reading.dicom_pixels import GREY, colour_values, grey_values, palette_values
+from hub_model.reading.hounsfield import hounsfield
 from hub_model.reading.limits import Budget, Limits
 from hub_model.reading.refusals import refused_as
 from hub_model.reading.series import Plane
@@ -63,7 +64,8 @@ def read_dicom(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
         for frame, (stored, properties) in enumerate(_frames(dataset, count, budget.limits)):
             header = header_of_frame(dataset, frame)
             pixels, colour, said = _shown(stored, properties, header)
-            planes.append(_placed(pixels, colour, header, frame))
+            units = hounsfield(stored, header)
+            planes.append(_placed(pixels, colour, units, header, frame))
             notes.update(said)
     return tuple(planes), tuple(sorted(notes))
 
@@ -175,7 +177,13 @@ def _shown(
     )
 
 
-def _placed(pixels: NDArray[np.float32], colour: float, header: Dataset, frame: int) -> Plane:
+def _placed(
+    pixels: NDArray[np.float32],
+    colour: float,
+    units: Hounsfield | None,
+    header: Dataset,
+    frame: int,
+) -> Plane:
     cosines = _numbers(header.get("ImageOrientationPatient"), 6)
     normal = _normal(cosines)
     origin = _numbers(header.get("ImagePositionPatient"), 3)
@@ -185,7 +193,16 @@ def _placed(pixels: NDArray[np.float32], colour: float, header: Dataset, frame: 
         position = float(np.dot(normal, origin))
     instance = header.get("InstanceNumber")
     return Plane(
-        slice=Slice(pixels, "dicom", colour, position, spacing, place_of(header)),
+        slice=Slice(
+            pixels,
+            "dicom",
+            colour,
+            position,
+            spacing,
+            place_of(header),
+            str(header.get("Modality", "")),
+            units,
+        ),
         series=str(header.get("SeriesInstanceUID", "")),
         normal=normal,
         instance=None if instance is None else int(instance),

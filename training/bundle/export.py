@@ -21,6 +21,7 @@ from hub_model.contract import (
     MetricsFile,
     ModelConfig,
     PolicyFile,
+    PreprocessSpec,
     TemperatureFile,
 )
 from hub_model.guard import Guard
@@ -29,7 +30,7 @@ from hub_model.predictor import GuardedClassifier, golden_outputs
 from hub_model.preprocess import prepare
 from training.bundle import card, plots
 from training.checkout import code_commit
-from training.sources.phantom import phantom_records
+from training.sources import drawing, phantom, phantom_ct
 
 PACKAGE = Path(bundle.__file__).parent
 GOLDEN_IMAGES = 6
@@ -123,16 +124,17 @@ def _golden(
 ) -> dict[str, NDArray[np.generic]]:
     """A few drawn heads, prepared, with what the shipped weights and guard make of them."""
     spec = config.neuroguard.preprocess
-    images = np.stack([prepare(piece, spec).image for piece in _golden_slices()])
+    images = np.stack([prepare(piece, spec).image for piece in _golden_slices(spec)])
     network = build(config)
     load_state(network, state)
     return {"images": images, **golden_outputs(engine.from_network(network, spec), guard, images)}
 
 
-def _golden_slices() -> list[Slice]:
+def _golden_slices(spec: PreprocessSpec) -> list[Slice]:
     from training.preparing import slice_of
 
-    records = phantom_records(n_patients=GOLDEN_IMAGES, seed=0)
+    drawn = phantom_ct.SOURCE if spec.window == "hu" else phantom.SOURCE
+    records = drawing.HEADS[drawn](GOLDEN_IMAGES, 0)
     first = {record.group: record for record in records}
     return [slice_of(record.image) for record in list(first.values())[:GOLDEN_IMAGES]]
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hub_model import calibration, engine
+from hub_model import calibration, engine, windows
 from hub_model.contract import Figure, FindingSpec
 from hub_model.engine import Engine
 from hub_model.explain import activation_map
@@ -166,7 +166,8 @@ def _gradients(subject: Subject, images: NDArray[np.uint8]) -> NDArray[np.float3
     batch = torch.from_numpy(images.astype(np.float32))[:, None].div_(255).requires_grad_()
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
-    logits = subject.ready.network((batch - mean) / std).logits
+    shown = windows.channels(batch, spec, torch.cat)
+    logits = subject.ready.network((shown - mean) / std).logits
     asserts = torch.from_numpy(subject.asserts)
     odds = logits[:, asserts].logsumexp(dim=1) - logits[:, ~asserts].logsumexp(dim=1)
     (slope,) = torch.autograd.grad(odds.sum(), batch)

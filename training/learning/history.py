@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from training.learning.optim import HIGHER_IS_BETTER
-from training.recipe.train_spec import EarlyStoppingSpec
+from training.recipe.train_spec import EarlyStoppingSpec, Metric
 
 
 @dataclass(frozen=True)
@@ -21,27 +22,38 @@ class Epoch:
     validation_accuracy: float
     validation_macro_f1: float
     validation_dice: float | None = None  # mean over images with a mask; None: no masks are learnt
+    # Average precision of the finding; None where validation has not both sides, or in a history
+    # that is older than the number.
+    validation_auprc: float | None = None
 
     @property
     def line(self) -> dict[str, str | int | float]:
         """What is known of it, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def gain(self, metric: Metric) -> float:
+        """The metric, turned so that more is better; minus infinity where it is not known."""
+        value: float | None = getattr(self, metric)
+        if value is None:
+            return -math.inf
+        return value if metric in HIGHER_IS_BETTER else -value
 
-def is_best(history: Sequence[Epoch]) -> bool:
-    """Whether the last epoch has less validation NLL than all before it."""
+
+def is_best(history: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
+    """Whether the last epoch is better than all before it, by early stopping's metric or NLL."""
+    metric: Metric = "validation_nll" if spec is None else spec.metric
     *earlier, last = history
-    return all(last.validation_nll < one.validation_nll for one in earlier)
+    return all(last.gain(metric) > one.gain(metric) for one in earlier)
 
 
 def has_stalled(phase: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
     """Whether the epochs of a phase have gone without improvement for as long as is allowed."""
     if spec is None:
         return False
-    sign = 1 if spec.metric in HIGHER_IS_BETTER else -1
-    best, waited = -float("inf"), 0
+    best, waited = -math.inf, 0
     for one in phase:
-        value = sign * getattr(one, spec.metric)
+        value = one.gain(spec.metric)
         waited = 0 if value > best + spec.min_delta else waited + 1
         best = max(best, value) if waited == 0 else best
-    return waited >= spec.patience
+    own = spec.head_patience if phase and phase[0].phase == "head" else None
+    return waited >= (own or spec.patience)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hub_model import windows
 from hub_model.contract import ModelConfig
 from hub_model.errors import UsageError
 from hub_model.network import Network, state_of, to_half
@@ -96,7 +97,7 @@ class Learner:
         paste, cover = self._spec.augment.paste, self._spec.augment.cover
         self._edited = Editor(data, config.label_names, paste, cover)
         self._asserts = self._tensor(config.neuroguard.finding.asserted_by(config.label_names))
-        spec = recipe.preprocess
+        spec = self._preprocess = recipe.preprocess
         self._mean = self._tensor(spec.mean).view(1, -1, 1, 1)
         self._std = self._tensor(spec.std).view(1, -1, 1, 1)
         self._weights = None if self._spec.balance == "none" else row_weights(data.labels)
@@ -188,6 +189,7 @@ class Learner:
 
     def _answers(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """`(N, K)` logits and, where the phase learns them, `(N, 1, S, S)` of masks; float32."""
+        images = windows.channels(images, self._preprocess, torch.cat)
         images = ((images - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         half = self._spec.precision == "bf16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):

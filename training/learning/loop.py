@@ -12,7 +12,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 from torch import Tensor
 from tqdm import tqdm
 
@@ -113,7 +116,7 @@ def train(
             epoch = Epoch(name, number, lr, loss, **judged)
             past.append(epoch)
             done.append(epoch)
-            if recipe.train.keep == "last" or history.is_best(past):
+            if recipe.train.keep == "last" or history.is_best(past, stopping):
                 kept = state
             learner.schedule.after_epoch(asdict(epoch))
             reporter.add(epoch, seconds)
@@ -166,10 +169,24 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
     nll = calibration.nll(probs, labels)
     if not math.isfinite(nll):
         raise Diverged(f"validation NLL is {nll}: {_REMEDY}")
-    found = {
+    judged = {
         "validation_nll": nll,
         "validation_accuracy": float((said == labels).mean()),
         "validation_macro_f1": macro_f1(labels, said, probs.shape[1]),
     }
+    auprc = _auprc(config, probs, labels)
+    if auprc is not None:
+        judged["validation_auprc"] = auprc
     dice = None if ready.decoder is None else counts.of_set(ready, validation).watched
-    return found if dice is None else found | {"validation_dice": dice}
+    return judged if dice is None else judged | {"validation_dice": dice}
+
+
+def _auprc(
+    config: ModelConfig, probs: NDArray[np.float64], labels: NDArray[np.int64]
+) -> float | None:
+    """Average precision of the finding; None where not both sides are there."""
+    asserts = config.neuroguard.finding.asserted_by(config.label_names)
+    positive = asserts[labels]
+    if positive.all() or not positive.any():
+        return None
+    return float(average_precision_score(positive, probs[:, asserts].sum(axis=1)))

@@ -30,7 +30,7 @@ from training.recipe.train_spec import (
     TrainSpec,
 )
 
-HIGHER_IS_BETTER = ("validation_accuracy", "validation_macro_f1")
+HIGHER_IS_BETTER = ("validation_accuracy", "validation_macro_f1", "validation_auprc")
 _NORM = nn.modules.batchnorm._BatchNorm  # the only base that all of torch's share
 
 
@@ -105,12 +105,14 @@ class Schedule:
         if isinstance(self._spec, OneCycleSpec | CosineSpec):
             self._torch.step()
 
-    def after_epoch(self, metrics: Mapping[str, float]) -> None:
+    def after_epoch(self, metrics: Mapping[str, float | None]) -> None:
         """One epoch was learnt and judged; `metrics` by name, see `train_spec.Metric`."""
         if isinstance(self._spec, StepSpec):
             self._torch.step()
         elif isinstance(self._spec, PlateauSpec):
-            self._torch.step(metrics[self._spec.metric])  # type: ignore[arg-type]
+            value = metrics[self._spec.metric]
+            if value is not None:  # not known of images that all show the finding, or none
+                self._torch.step(value)  # type: ignore[arg-type]
 
     @property
     def state(self) -> dict[str, Any]:

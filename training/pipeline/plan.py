@@ -253,7 +253,7 @@ def config_slice(recipe: Recipe, keys: Sequence[str]) -> dict[str, Any]:
     for key in keys:
         node: Any = tree
         for part in key.split(".") if key else ():
-            node = node[part]
+            node = node.get(part)  # None: a key that this recipe is recorded without
         found.update(_leaves(node, key))
     return found
 

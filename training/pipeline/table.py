@@ -130,13 +130,17 @@ def _no_repository(recipe: Recipe) -> str | None:
     return None if recipe.publish else "the recipe names no repository (publish.repo)"
 
 
+def _no_threshold(recipe: Recipe) -> str | None:
+    return None if recipe.threshold else "the recipe cuts at no threshold of its own (threshold)"
+
+
 _SOURCES = "training.sources"  # readers are imported by the name of a layout
 _BESIDE = ("data.finding_only", "data.also", "data.left_out")
 _DATA = ("data.source", *_BESIDE, "data.patients", "data.strangers")
 _DIVISION = (
     "labels", "finding", "seed", "data.source", "data.patients", "data.label_from", "data.groups",
     "data.look_alikes", "data.review", "data.scheme", "data.shares", "data.split_seed",
-    "data.masks", *_BESIDE,
+    "data.masks", "data.labels", *_BESIDE,
 )  # fmt: skip
 _NETWORK = ("labels", "finding", "preprocess", "model.architecture", "model.decoder")
 
@@ -209,11 +213,11 @@ STAGES = (
         "score every image, fit the temperature, and measure the folds",
         keys=(
             *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
-            "policy.chosen_on",
+            "policy.chosen_on", "threshold", "train",
         ),
         leaves=(
             "scores", "masks", "by_source", "temperature_scaling.json", "masks.json",
-            "crossval.json",
+            "crossval.json", "folds.json",
         ),
         needs=("prepare", "train"),
     ),
@@ -227,8 +231,14 @@ STAGES = (
     Stage(
         "policy",
         "choose thresholds that keep the promises",
-        keys=("policy", "guard.refusal", "quality", "labels", "finding", "crossval", *_BESIDE),
-        leaves=("final_policy_config.json",),
+        keys=(
+            "policy", "guard.refusal", "quality", "labels", "finding", "crossval", "threshold",
+            *_BESIDE,
+        ),
+        leaves=(
+            "final_policy_config.json", "cv_thresholds_by_fold.csv", "cv_thresholds_summary.csv",
+            "threshold_selection.json", "cv_metrics.json",
+        ),
         needs=("prepare", "train", "calibrate", "guard"),
     ),
     Stage(
@@ -241,6 +251,14 @@ STAGES = (
         leaves=("metrics.json", "curves.json", "gallery", "examples"),
         needs=("split", "prepare", "train", "calibrate", "guard", "policy"),
         outside=_beside,
+    ),
+    Stage(
+        "tested",
+        "cut the test scores at the chosen threshold",
+        keys=("threshold", "labels", "finding"),
+        leaves=("test_predictions.csv", "test_metrics.json"),
+        needs=("split", "prepare", "train", "calibrate", "policy"),
+        not_asked=_no_threshold,
     ),
     Stage(
         "export",

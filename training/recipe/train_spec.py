@@ -16,7 +16,9 @@ from training.recipe.mask_spec import MasksSpec
 from training.recipe.node import Node
 from training.recipe.phase_spec import PhaseSpec
 
-Metric = Literal["validation_nll", "validation_accuracy", "validation_macro_f1"]
+Metric = Literal[
+    "validation_nll", "validation_accuracy", "validation_macro_f1", "validation_auprc"
+]  # AUPRC: of the finding against none
 
 
 class AdamSpec(Node):
@@ -92,6 +94,7 @@ class EarlyStoppingSpec(Node):
 
     metric: Metric
     patience: Annotated[int, Field(ge=1)]  # epochs
+    head_patience: Annotated[int, Field(ge=1)] | None = None  # of the phase head; None: the same
     min_delta: Annotated[float, Field(ge=0)] = 0.0  # less than this is no improvement
 
 
@@ -137,8 +140,9 @@ class TrainSpec(Node):
         None  # norm of the gradient at most; None: as it is
     )
     early_stopping: EarlyStoppingSpec | None = None
-    # Which epoch's weights come out: the one of least validation NLL, or the last, where validation
-    # has too few groups to choose by and the schedule ends at rest.
+    # Which epoch's weights come out: the best by the metric of early stopping, or by validation NLL
+    # where there is none; or the last, where validation has too few groups to choose by and the
+    # schedule ends at rest.
     keep: Literal["best", "last"] = "best"
     weight_decay: Annotated[float, Field(ge=0)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]

@@ -27,6 +27,7 @@ from hub_model.contract import (
     Share,
 )
 from hub_model.guard import KINDS
+from training.recipe.ct_spec import LabelFileSpec, ThresholdSpec
 from training.recipe.errors import explain
 from training.recipe.evidence_spec import AlsoSpec, LeftOutSpec
 from training.recipe.line_spec import (
@@ -39,6 +40,8 @@ from training.recipe.line_spec import (
 from training.recipe.node import Node
 from training.recipe.read import RecipeError, read
 from training.recipe.train_spec import TrainSpec
+from training.sources import NO_FINDING
+from training.sources.layout import LabelFile, Meaning
 
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
@@ -74,8 +77,9 @@ class DataSpec(Node):
     # shipped for it states, or else identical pixels.
     groups: str | None = None
     # Images that show the same slice or head, found by linkage, become one group: for sources that
-    # state no patients.
-    look_alikes: bool = False
+    # state no patients. "unstated": only those of whom the source states none.
+    look_alikes: bool | Literal["unstated"] = False
+    labels: LabelFileSpec | None = None  # of source "ct"
     review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
@@ -209,6 +213,7 @@ class Recipe(Node):
     audit: AuditSpec = AuditSpec()
     checks: ChecksSpec = ChecksSpec()
     crossval: CrossValidationSpec | None = None
+    threshold: ThresholdSpec | None = None  # None: the policy's own promises choose
     evaluate: EvaluateSpec = EvaluateSpec()
     publish: PublishSpec | None = None
     track: Literal["none", "trackio"] = "none"
@@ -234,12 +239,23 @@ class Recipe(Node):
                 "policy.chosen_on is 'folds', and crossval makes none by group: set crossval.by to "
                 "[group], or choose on 'threshold'"
             )
+        if self.threshold is not None and (len(self.labels) != 2 or "group" not in by):
+            raise ValueError(
+                f"threshold is set, labels are {list(self.labels)}, crossval.by is {list(by)}: one "
+                "threshold cuts between two classes, and is chosen on folds by group"
+            )
         turns = () if self.crossval is None else self.crossval.sources
         known = {self.data.source, *self.data.finding_only, *(one.source for one in self.data.also)}
         if unknown := sorted(set(turns) - known):
             raise ValueError(f"crossval.sources names {unknown}: learnt from are {sorted(known)}")
-        if self.phantom != (self.data.source == "phantom"):
+        drawn = self.data.source.startswith("phantom")
+        if self.phantom != drawn and not (self.phantom and self.data.source == "ct"):
             raise ValueError(f"phantom is {self.phantom}, data.source is {self.data.source!r}")
+        if (self.data.labels is None) == (self.data.source == "ct"):
+            raise ValueError(
+                f"data.source is {self.data.source!r}, data.labels is {self.data.labels}: source "
+                "'ct' and no other has a file of labels"
+            )
         wanted = {self.finding.none_labels[0], self.finding.name}
         if self.data.label_from == "finding" and set(self.labels) != wanted:
             raise ValueError(
@@ -271,7 +287,22 @@ class Recipe(Node):
         tree["model"]["weights"] = Path(self.model.weights).name
         tree["beside"] = tree["publish"] = None
         tree["track"] = "none"
+        stopping = tree["train"]["early_stopping"] or {}
+        newer = ((tree, "threshold"), (tree["data"], "labels"), (stopping, "head_patience"))
+        for group, key in newer:  # a recipe that asks for none of them is recorded as it always was
+            if group.get(key, ()) is None:
+                del group[key]
         return tree
+
+    @property
+    def label_file(self) -> LabelFile | None:
+        """Where the labels of source "ct" stand, as its reader takes it."""
+        spec = self.data.labels
+        if spec is None:
+            return None
+        classes = {label: Meaning(None, NO_FINDING) for label in spec.none}
+        classes |= {label: Meaning(None, self.finding.name) for label in spec.finding}
+        return LabelFile(spec.name, spec.column, spec.id_column, classes)
 
     @property
     def digest(self) -> str:

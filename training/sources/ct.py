@@ -52,11 +52,15 @@ def read(source: Source, root: Path, notes: Notes) -> Iterator[Record]:
     """
     files, labels, warnings = _labelled(source, root)
     notes.say(*warnings)
+    notes.say(_balance(source, Counter(labels[file.stem] for file in files)))
     classes = _detail(source).classes
     for file in files:
         data = file.read_bytes()
         path = file.relative_to(root).as_posix()
         label = labels[file.stem]
+        if (modality := _modality(data)) not in ("CT", ""):  # the build refuses what does not read
+            notes.add(f"files of source {source.name} of modality {modality}: left out", path)
+            continue
         if classes and label not in classes:
             raise SourceError(
                 f"source {source.name}: label {label!r}: expected {', '.join(classes)}"
@@ -70,6 +74,13 @@ def read(source: Source, root: Path, notes: Notes) -> Iterator[Record]:
             source=source.name,
             path=path,
         )
+
+
+def _balance(source: Source, counts: Counter[str]) -> str:
+    """How many files each label has, and how uneven that is."""
+    told = ", ".join(f"{label!r} {count}" for label, count in sorted(counts.items()))
+    rare, common = min(counts.values()), max(counts.values())
+    return f"files of source {source.name} by label: {told}; {common / rare:.1f} to 1"
 
 
 def _detail(source: Source) -> LabelFile:
@@ -142,14 +153,16 @@ def _labels(source: Source, file: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _id_column(source: Source, found: Iterable[str], label: str) -> str:
-    columns = list(found)
+    columns, wanted = list(found), _detail(source).id_column
     others = [name for name in columns if name != label]
     named = [name for name in others if name.strip().casefold() == "id"]
-    if label in columns and len(named or others) == 1:
+    if wanted is not None:
+        named, others = [name for name in others if name == wanted], []
+    if label in columns and len(named) < 2 and (named or others):
         return (named or others)[0]
     raise SourceError(
         f"source {source.name}: the CSV has the columns {', '.join(columns) or 'none'}: expected "
-        f"{label} and one named id"
+        f"{label} and {'one of ids' if wanted is None else wanted}"
     )
 
 
@@ -157,7 +170,7 @@ def _group(data: bytes, path: str, source: Source, notes: Notes) -> str | None:
     """Pseudonym of the patient, or of the study where no patient is stated; None for neither."""
     header = _header(data)
     if header is None:
-        return None  # the build will refuse the file
+        return None
     if any(str(header.get(keyword) or "").strip() for keyword in _IDENTITY):
         notes.add(
             f"files of source {source.name} that hold a name or a date of birth: remove those "
@@ -170,6 +183,12 @@ def _group(data: bytes, path: str, source: Source, notes: Notes) -> str | None:
             return f"{source.name}-{digest[:16]}"
     notes.add(f"files of source {source.name} without a patient or study, no group", path)
     return None
+
+
+def _modality(data: bytes) -> str:
+    """What the header states; "" where it states nothing or the file is no DICOM."""
+    header = _header(data)
+    return "" if header is None else str(header.get("Modality") or "").strip()
 
 
 def _header(data: bytes) -> Dataset | None:
@@ -186,7 +205,7 @@ def _header(data: bytes) -> Dataset | None:
                 io.BytesIO(data),
                 force=True,  # files without a preamble are read in serving too
                 stop_before_pixels=True,
-                specific_tags=[*_PATIENT, *_IDENTITY],
+                specific_tags=["Modality", *_PATIENT, *_IDENTITY],
             )
     except InputRejected:
         return None

@@ -82,8 +82,9 @@ class LabelFile:
 
     Args:
         name: posix path of the CSV inside the folder; None: the only one there.
-        column: header of the labels. The ids are in the column named id, in any case, or in the
-            only other one.
+        column: header of the labels.
+        id_column: header of the ids; None: the one named id, in any case, or else the first that is
+            not the labels'.
         classes: value of that column to its meaning; empty: a value is the label itself, and the
             finding is not known.
     """
@@ -92,6 +93,7 @@ class LabelFile:
 
     name: str | None = None
     column: str = "Label"
+    id_column: str | None = None
     classes: Mapping[str, Meaning] = field(default_factory=dict)
 
 

@@ -12,8 +12,6 @@ from training.sources import Record, hub, patients
 from training.sources.fetch import locate
 from training.sources.groups import grouped, read_groups, refuse_lacking
 from training.sources.layout import Detail, Source
-from training.sources.phantom import phantom_records
-from training.sources.phantom_strangers import strangers
 from training.sources.readers import reader
 from training.sources.survey import Notes, Survey
 from training.sources.table import SOURCES
@@ -33,7 +31,7 @@ def stream(
     """The images of a source on disk, at Kaggle or on the Hub, one at a time.
 
     Args:
-        name: key of `SOURCES`; drawn sources have functions of their own below.
+        name: key of `SOURCES`; drawn sources are in `drawing`.
         folder: where the source is; None asks the Kaggle client.
         groups: CSV with the columns path and group. None: the groups that the source states, or
             else those of the patient map that is shipped for it, or else none.
@@ -110,4 +108,4 @@ def _records(
             _LOG.warning(sentence)
 
 
-__all__ = ["find", "phantom_records", "reader", "strangers", "stream", "surveyed"]
+__all__ = ["find", "reader", "stream", "surveyed"]

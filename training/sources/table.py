@@ -210,6 +210,15 @@ _ENTRIES = (
         detail=LabelFile(),
     ),
     Source(
+        name="phantom_ct",
+        layout="phantom",
+        title="Drawn CT slices of heads, one in eighteen with a bright lesion",
+        modality="CT",
+        licence="Apache-2.0",
+        licence_stated_where="drawn by this project",
+        known_issues=("Drawn images: figures earned on them say nothing about any patient.",),
+    ),
+    Source(
         name="dementia",
         layout="class_folders",
         title="Alzheimer MRI dataset: slices of four stages, 128 x 128",

@@ -15,11 +15,13 @@ from hub_model.bundle import write_json
 from training import inputs
 from training.calibration import temperature as fit_temperature
 from training.learning import crossval_figures
+from training.operating import areas
 from training.scores import score
 from training.stages import elsewhere, fitted, masked, prepared
-from training.stages.fitted import FOLDS, SCORES
+from training.stages.fitted import FOLDS, RANKED, SCORES
 from training.stages.job import Job
 from training.stages.trained import BY_SOURCE
+from training.whole_file import write_json as write_plain
 
 FITTED_ON = "calibration"
 _LOG = logging.getLogger(__name__)
@@ -51,3 +53,7 @@ def run(job: Job) -> None:
         for name, figure in measured.figures.items():
             ends = "" if figure.low is None else f" ({figure.low:.3f} to {figure.high:.3f})"
             _LOG.info("%s %.3f%s", name, figure.value, ends)
+        if recipe.threshold is not None:
+            by_group = next(one for one in folds if one.by == "group")
+            folder = job.of("train") / "by_group"
+            write_plain(job.out / RANKED, areas.of_folds(recipe, data, by_group, folder))

@@ -46,9 +46,14 @@ def _wanted(recipe: Recipe) -> dict[str, tuple[Source, Path | None]]:
     """The recipe's sources by name, each with the folder that the recipe itself names for it."""
     data = recipe.data
     wanted: dict[str, tuple[Source, Path | None]] = {
-        name: (find(name), None) for name in data.sources
+        name: (find(name), _own(find(name), recipe)) for name in data.sources
     }
     for spec in data.strangers:
         folder = None if spec.folder is None else Path(data.root) / spec.folder
         wanted[spec.name] = (find(spec.source), folder)
     return wanted
+
+
+def _own(source: Source, recipe: Recipe) -> Path | None:
+    """The recipe's own folder for a source that everybody brings himself."""
+    return Path(recipe.data.root) if source.layout == "ct" else None

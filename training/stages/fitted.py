@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from safetensors.numpy import load_file as load_arrays
@@ -17,13 +18,14 @@ from training.fit_guard import Head
 from training.fit_guard.judge import Domain
 from training.learning import crossval
 from training.learning.crossval import OutOfFold
+from training.operating.table import Row
 from training.policy.fit import Asked, of_split, out_of_fold
 from training.scores import Scores
 from training.stages import prepared, trained
 from training.stages.job import Job
 from training.stages.trained import BY_SOURCE
 
-SCORES, FOLDS = "scores", "crossval.json"
+SCORES, FOLDS, RANKED = "scores", "crossval.json", "folds.json"
 SHIPPED, UNSEEN = "shipped", "unseen"
 BUNDLE = "bundle"
 
@@ -45,6 +47,12 @@ def folds(job: Job) -> list[OutOfFold]:
 def measured_folds(job: Job) -> MetricsFile:
     """Their figures."""
     return MetricsFile.model_validate_json((job.of("calibrate") / FOLDS).read_bytes())
+
+
+def ranked_folds(job: Job) -> list[Row]:
+    """How well the networks of the folds rank, see `training.operating.areas`."""
+    found: list[Row] = json.loads((job.of("calibrate") / RANKED).read_bytes())
+    return found
 
 
 def scores(job: Job, name: str) -> Scores:

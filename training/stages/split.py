@@ -21,7 +21,9 @@ def run(job: Job) -> None:
     recipe, data = job.recipe, job.recipe.data
     found = Records(recipe, sourced.places(job))
     if data.look_alikes:
-        tied = groups.of_records(found.everything(), progress=True)
+        alone = data.look_alikes == "unstated"
+        images = (one for one in found.everything() if not (alone and one.group))
+        tied = groups.of_records(images, progress=True)
         groups.write(tied, data.source, job.out / LOOK_ALIKES)
         _LOG.info("%d images are %d groups of look-alikes", len(tied), len(set(tied.values())))
         found = Records(recipe, found.places, job.out / LOOK_ALIKES)

@@ -16,7 +16,7 @@ from training.pipeline.table import NAMES, STAGES
 
 ORDER = (
     "fetch", "split", "audit", "validate", "prepare", "train", "calibrate", "guard", "policy",
-    "evaluate", "export", "publish",
+    "evaluate", "tested", "export", "publish",
 )  # fmt: skip
 
 

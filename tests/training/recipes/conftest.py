@@ -15,6 +15,7 @@ from training.dataset.splits import balanced_seed
 from training.linkage.groups import of_records
 from training.recipe import Recipe
 from training.records import Records
+from training.sources.phantom_ct import write_folder
 from training.sources.phantom_heads import FREE
 
 TRUNK = ("model.architecture=resnet10t", "model.weights=random")
@@ -58,6 +59,12 @@ SHORT = {  # a recipe to what makes it a matter of seconds
         "train.finetune.sizes=[48]", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
         "crossval.folds=3", *LOOSE,
     ),
+    "ct_binary": (
+        "preprocess.size=32", *TRUNK, "train.batch=16", "train.head.epochs=1",
+        "train.finetune.epochs=3", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
+        "crossval.folds=3", "threshold.sens_target=0.5", "threshold.draws=20",
+        "policy.confidence=0.6", "guard.refusal=0.2",
+    ),
     "mri_tumor_binary_small_cnn": (
         "preprocess.size=64", "train.finetune.epochs=9", "train.finetune.lr=3.0e-3",
         "train.ema_decay=0.5", *LOOSE,
@@ -97,6 +104,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     drawn.stroke(cache, others)
     drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
     drawn.folders(root, 40, seed=14)
+    write_folder(root / "ct", 62, seed=16, side=64, every=2)
     return cache, root
 
 
@@ -117,7 +125,8 @@ def finish(
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("KAGGLEHUB_CACHE", str(cache))
                 patch.setattr("training.statistics.DRAWS", 60)  # intervals have tests of their own
-                given = (*SHORT[name], *overrides, f"data.root={root}")
+                own = root / "ct" if name == "ct_binary" else root
+                given = (*SHORT[name], *overrides, f"data.root={own}")
                 seed = _seed(recipe.load(name, given))
                 found = recipe.load(name, (*given, f"data.split_seed={seed}"))
                 pipeline.run(found, runs / f"{name}-{len(done)}")
@@ -130,7 +139,8 @@ def finish(
 def _seed(found: Recipe) -> int:
     """A division under which every split has every class, as the recipe's own has for its data."""
     data, shares = found.data, dict(found.data.shares)
-    records = list(Records(found).everything())
+    places = {"ct": Path(data.root)} if data.source == "ct" else {}
+    records = list(Records(found, places).everything())
     if data.scheme == "official":  # what is not the source's own test is divided
         records = [one for one in records if one.official_split != "test"]
         rest = 1 - shares.pop("test")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hub_model import GuardedClassifier, contract, read_case
 from hub_model.contract import EnvironmentFile, MetricsFile, Verdict
+from hub_model.reading import read_bytes
 from tests.training.recipes.conftest import SHORT
 from training import checks, dataset, inputs
 from training.audit.rows import images_of, rows_of
 from training.recipe import FINDING_ONLY, RECIPES, load
+from training.sources.phantom import draw
+from training.sources.phantom_ct import ct_records
+from training.sources.phantom_files import dicom_files
+from training.sources.phantom_heads import make_head
+from training.sources.phantom_texture import as_png
 from training.sources.stream import find
 
 pytestmark = pytest.mark.slow
@@ -22,7 +32,7 @@ MAY_CHANGE = (  # what makes a run short, or fits other data
     "train.finetune.lr", "train.schedule.every", "crossval.folds", "policy.confidence",
     "policy.tumor_called_none", "policy.none_called_tumor", "policy.wrong_type", "guard.refusal",
     "data.groups", "data.review", "data.masks", "crossval.sources", "data.patients",
-    "data.split_seed", "train.masks.warmup.sizes",
+    "data.split_seed", "train.masks.warmup.sizes", "threshold.sens_target", "threshold.draws",
 )  # fmt: skip
 
 
@@ -213,3 +223,43 @@ def test_a_run_with_masks_ends_with_their_figures_and_a_bundle_that_draws_them(f
     assert ours.decoder == finished.recipe.model.decoder
     assert ours.masks.chosen_on.split == "folds, by masks"
     assert (finished.bundle / contract.DECODER_WEIGHTS).is_file()
+
+
+def test_a_ct_bundle_promises_its_sensitivity_and_its_tables_agree(finish):
+    finished = finish("ct_binary")
+    read = {
+        name: json.loads((finished.folder / name).read_text())
+        for name in (
+            "policy/threshold_selection.json", "policy/cv_metrics.json", "tested/test_metrics.json"
+        )
+    }  # fmt: skip
+    chosen = read["policy/threshold_selection.json"]
+    assert chosen["sensitivity"] >= finished.recipe.threshold.sens_target
+    assert read["tested/test_metrics.json"]["threshold"] == chosen["threshold"]
+    assert read["tested/test_metrics.json"]["models_scored_on_this_test"] == 1
+    assert len(read["policy/cv_metrics.json"]["folds"]) == finished.recipe.crossval.folds
+    policy = GuardedClassifier.from_folder(finished.bundle).bundle.policy
+    promises = {one.threshold: one for one in policy.promises}
+    assert promises["tau_none"].bound == pytest.approx(1 - chosen["sensitivity_lower_bound"])
+    with (finished.folder / "tested" / "test_predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    test = dataset.load(finished.dataset)["test"]
+    assert [row["path"] for row in rows] == list(test["path"])
+    assert "PHANTOM" not in " ".join(test["group"])
+
+
+def test_ct_and_mr_bundles_abstain_from_each_others_slices(finish, phantom_bundle, tmp_path):
+    ct = GuardedClassifier.from_folder(finish("ct_binary").bundle)
+    mr = GuardedClassifier.from_folder(phantom_bundle)
+    (ct_slice,) = (one.image for one in islice(ct_records(1, seed=3), 1))
+    mr_slice = next(dicom_files(make_head(0, 3), n_slices=2))
+    for model, data, reason in (
+        (ct, mr_slice, "other_modality"),
+        (mr, ct_slice, "other_modality"),
+        (ct, as_png(draw(make_head(0, 3), 0.0).pixels.astype(np.uint8)), "no_hounsfield_units"),
+    ):
+        decision = model.predict(read_bytes(data))
+        assert decision.verdict is Verdict.ABSTAIN_QUALITY
+        assert decision.label is None
+        assert reason in [one.value for one in decision.reasons]
+    assert "other_modality" not in [one.value for one in ct.predict(read_bytes(ct_slice)).reasons]

@@ -50,6 +50,7 @@ KNOBS: dict[str, tuple[str, ...]] = {  # a knob to what both of the compared tra
     "train.even_groups=0.5": (),
     "train.clip=0.01": (SGD,),  # Adam undoes a common factor of all gradients
     "train.early_stopping={metric: validation_macro_f1, patience: 1}": (SLOW,),
+    "train.early_stopping={metric: validation_auprc, patience: 1}": (SLOW,),
     "train.keep=last": (FAST,),
     "train.weight_decay=0.5": (),
     "train.label_smoothing=0.2": (),

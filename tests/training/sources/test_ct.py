@@ -70,7 +70,10 @@ def test_files_come_whole_with_label_and_a_pseudonym_of_the_patient(tree):
     assert "P-1" not in a
     assert records[0].image == (tree / "a.dcm").read_bytes()
     assert read_bytes(records[0].image).slices[0].pixels.shape == (4, 5)
-    assert list(notes) == ["files of source ct without a patient or study, no group: 1, e.g. d.DCM"]
+    assert list(notes) == [
+        "files of source ct by label: '0' 2, '1' 2; 1.0 to 1",
+        "files of source ct without a patient or study, no group: 1, e.g. d.DCM",
+    ]
 
 
 def test_what_a_label_means_can_be_stated_and_others_are_refused(tree):
@@ -88,9 +91,9 @@ def test_names_and_births_in_the_files_are_counted_before_anything_is_pushed(tre
     put_dicom(tree / "c.dcm", patient="P-1", PatientBirthDate="19700101")
     notes = Notes()
     list(read(CT, tree, notes))
-    assert "that hold a name or a date of birth" in notes[0]
-    assert ": 2, e.g. a.dcm" in notes[0]
-    assert "Doe" not in notes[0]
+    assert "that hold a name or a date of birth" in notes[1]
+    assert ": 2, e.g. a.dcm" in notes[1]
+    assert "Doe" not in " ".join(notes)
 
 
 def test_ids_and_files_that_lack_each_other_and_repeated_rows_are_counted(tree):
@@ -108,8 +111,9 @@ def test_ids_and_files_that_lack_each_other_and_repeated_rows_are_counted(tree):
     ("content", "message"),
     [
         ("ID,Label\na,1\na,0\n", "line 3 of the CSV gives a a second label"),
-        ("ID,Class\na,1\n", "columns ID, Class: expected Label and one named id"),
-        ("file,kind,Label\na,x,1\n", "columns file, kind, Label: expected"),
+        ("ID,Class\na,1\n", "columns ID, Class: expected Label and one of ids"),
+        ("id,ID,Label\na,a,1\n", "columns id, ID, Label: expected"),
+        ("Label\n1\n", "columns Label: expected Label and one of ids"),
         ("", "columns none: expected"),
         ("ID,Label\nx.dcm,1\n", "none of 4 .* an id is a file's name without"),
     ],
@@ -118,6 +122,29 @@ def test_a_csv_that_cannot_be_right_is_refused(tree, content, message):
     put(tree / "labels.csv", content)
     with pytest.raises(SourceError, match=message):
         survey(CT, tree)
+
+
+def test_ids_stand_in_the_column_that_is_named_or_in_the_first(tree):
+    put(tree / "labels.csv", "file,kind,Label\na,b,1\n")
+    assert survey(CT, tree).paths == ("a.dcm",)
+    named = replace(CT, detail=LabelFile(id_column="kind"))
+    assert survey(named, tree).paths == ("part 2/b.dcm",)
+    with pytest.raises(SourceError, match="expected Label and number"):
+        survey(replace(CT, detail=LabelFile(id_column="number")), tree)
+
+
+def test_files_of_another_modality_are_left_out_and_counted(tree):
+    put_dicom(tree / "c.dcm", study=STUDY, Modality="MR")
+    notes = Notes()
+    assert [record.path for record in read(CT, tree, notes)] == ["a.dcm", "d.DCM", "part 2/b.dcm"]
+    assert "files of source ct of modality MR: left out: 1, e.g. c.dcm" in list(notes)
+
+
+def test_labels_are_counted_and_their_imbalance_is_told(tree):
+    put(tree / "labels.csv", "ID,Label\na,1\nb,0\nc,0\nd,0\n")
+    notes = Notes()
+    list(read(CT, tree, notes))
+    assert notes[0] == "files of source ct by label: '0' 3, '1' 1; 3.0 to 1"
 
 
 def test_one_id_names_one_file_and_there_is_one_csv(tree):
@@ -153,4 +180,4 @@ class TestReal:
         records = list(read(CT, tmp_path, notes))
         assert len(records) == 20
         assert None not in {r.group for r in records}
-        assert list(notes) == []
+        assert list(notes) == ["files of source ct by label: '0' 10, '1' 10; 1.0 to 1"]

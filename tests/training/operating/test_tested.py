@@ -1,0 +1,61 @@
+"""Figures of the test are those of its rows; every other model that was scored on it is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hub_model.errors import UsageError
+from tests.training.operating.drawn import scored
+from training.operating import uses
+from training.operating.tested import Judged, confusion, figures, rows
+
+TAU = 0.4
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    monkeypatch.setattr("training.statistics.DRAWS", 50)
+
+
+@pytest.fixture
+def test_set():
+    some = scored(patients=40)
+    valid = np.arange(len(some.score)) % 7 > 0
+    return Judged(some.score, some.positive, some.groups, valid)
+
+
+def test_rows_and_figures_tell_the_same(test_set):
+    names = [f"{number}.dcm" for number in range(len(test_set.score))]
+    listed = rows(test_set, names, TAU)
+    asked = [row for row in listed if row["predicted"] is not None]
+    assert len(asked) == test_set.valid.sum() < len(listed)
+    hits = [row["predicted"] for row in asked if row["positive"]]
+    found = figures(test_set, TAU)
+    assert found["sensitivity"].value == pytest.approx(np.mean(hits))
+    assert confusion(test_set, TAU)["tp"] == sum(hits)
+    for one in found.values():
+        assert one.low <= one.value <= one.high
+        assert one.sample.n_images == len(asked)
+        assert one.sample.n_groups == len({row["group"] for row in asked})
+
+
+def test_what_a_test_of_one_side_cannot_say_is_left_out(test_set):
+    none = replace(test_set, positive=np.zeros_like(test_set.positive))
+    assert set(figures(none, TAU)) == {"specificity", "ppv", "npv", "accuracy"}
+
+
+def test_a_test_without_a_valid_image_is_refused(test_set):
+    with pytest.raises(UsageError, match="quality lets no test image pass"):
+        figures(replace(test_set, valid=np.zeros_like(test_set.valid)), TAU)
+
+
+def test_scoring_again_counts_changed_models_and_other_test_images_apart(tmp_path):
+    assert uses.told(tmp_path) is None
+    assert uses.record_use(tmp_path, b"images", {"weights": "a"}) == 1
+    assert uses.record_use(tmp_path, b"images", {"weights": "a"}) == 1
+    assert uses.record_use(tmp_path, b"images", {"weights": "b"}) == 2
+    assert uses.record_use(tmp_path, b"others", {"weights": "b"}) == 1
+    assert uses.told(tmp_path) == "models scored on the same test images: 2, 1"

@@ -1,0 +1,81 @@
+"""How well scores rank, fold by fold: on what a network learnt from, and on what it never met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from hub_model import engine
+from hub_model.calibration import probabilities
+from hub_model.network import build
+from training import network_config
+from training.inputs import UNKNOWN, Inputs
+from training.learning.crossval import OutOfFold
+from training.learning.trained import WEIGHTS
+from training.operating.rates import Floats, Mask
+from training.operating.table import Row, stated
+from training.recipe import Recipe
+
+
+def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> list[Row]:
+    """A row a fold: average precision and ROC area of its own images and of those learnt from.
+
+    Args:
+        recipe: names the classes; says whether a fold beside the judged one was only watched.
+        data: the images that were divided.
+        found: what the networks said out of fold.
+        folder: of the folds, each with its network's weights.
+    """
+    asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
+    typed = data.labels != UNKNOWN
+    count = int(found.folds.max()) + 1
+    rows: list[Row] = []
+    for number in range(count):
+        judged = (found.folds == number) & typed
+        watched = (number + 1) % count if recipe.train.chooses else number
+        learnt = (found.folds != number) & (found.folds != watched) & typed
+        network = build(network_config.model_config(recipe))
+        network.backbone.load_state_dict(load_file(folder / f"fold-{number}" / WEIGHTS))
+        ready = engine.from_network(network, recipe.preprocess)
+        own = engine.run(ready, data.rows(learnt).images, maps=False).logits
+        row: Row = {"fold": number}
+        for name, side, logits in (
+            ("validation", judged, found.logits[judged]),
+            ("train", learnt, own),
+        ):
+            positive = asserts[data.labels[side]]
+            score = probabilities(logits, 1.0)[:, asserts].sum(axis=1)
+            row |= {
+                f"{name}_images": int(side.sum()),
+                f"{name}_with": int(positive.sum()),
+                f"{name}_ap": area(average_precision_score, positive, score),
+                f"{name}_auc": area(roc_auc_score, positive, score),
+            }
+        rows.append(row)
+    return rows
+
+
+def area(measure: Callable[[Mask, Floats], float], positive: Mask, score: Floats) -> float | None:
+    """The area, or None where the images are all of one side."""
+    if positive.all() or not positive.any():
+        return None
+    return stated(measure(positive, score))
+
+
+def means(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation (n - 1) over the folds of every area; None where none has it."""
+    found: dict[str, dict[str, float | None]] = {}
+    for name in ("validation_ap", "validation_auc", "train_ap", "train_auc"):
+        values: NDArray[np.float64] = np.array(
+            [value for row in rows if isinstance(value := row[name], float)], np.float64
+        )
+        found[name] = {
+            "mean": stated(values.mean()) if values.size else None,
+            "std": stated(values.std(ddof=1)) if values.size > 1 else None,
+        }
+    return found

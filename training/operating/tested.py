@@ -1,0 +1,104 @@
+"""What the chosen threshold does on test images: a row an image, figures with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from hub_model.contract import Figure
+from hub_model.errors import UsageError
+from training.operating.rates import RATES, Floats, Mask, count
+from training.operating.table import Row
+from training.statistics import Rows, figure
+
+PREDICTIONS, METRICS = "test_predictions.csv", "test_metrics.json"
+SPLIT = "test"
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Calibrated scores of `N` test images.
+
+    Args:
+        score: `(N,)` probability of the finding.
+        positive: `(N,)` whether it is there.
+        groups: `(N,)` patient or look-alike group.
+        valid: `(N,)` whether quality lets the image pass; the others are answered by nobody.
+    """
+
+    score: Floats
+    positive: Mask
+    groups: NDArray[np.str_]
+    valid: Mask
+
+
+def rows(tested: Judged, names: Sequence[str], threshold: float) -> list[Row]:
+    """A row an image: its name in the source, pseudonym of its group, truth, score and answer.
+
+    Args:
+        tested: the images.
+        names: `N` of the same.
+        threshold: from here on the answer is the finding.
+    """
+    return [
+        {
+            "path": name,
+            "group": str(tested.groups[at]),
+            "positive": int(tested.positive[at]),
+            "score": float(tested.score[at]),
+            "predicted": int(tested.score[at] >= threshold) if tested.valid[at] else None,
+        }
+        for at, name in enumerate(names)
+    ]
+
+
+def figures(tested: Judged, threshold: float) -> dict[str, Figure]:
+    """Rates at the threshold and areas, each over groups with its interval.
+
+    Only of images that quality lets pass. A rate of nothing is left out, and so are the areas where
+    all images are of one side; a draw of groups without a rate counts as all of them do.
+
+    Raises:
+        UsageError: quality lets no image pass.
+    """
+    if not tested.valid.any():
+        raise UsageError("quality lets no test image pass: see the recipe's quality limits")
+    score, positive = tested.score[tested.valid], tested.positive[tested.valid]
+    groups = tested.groups[tested.valid]
+    at = np.array([threshold])
+
+    def rate(name: str, rows: Rows) -> float:
+        return float(count(score[rows], positive[rows], at).rates[name][0])
+
+    measures: dict[str, Callable[[Rows], float]] = {name: partial(rate, name) for name in RATES}
+    measures["average_precision"] = partial(_area, average_precision_score, positive, score)
+    measures["roc_auc"] = partial(_area, roc_auc_score, positive, score)
+    every = np.arange(len(score))
+    found = {}
+    for name, measure in measures.items():
+        whole = measure(every)
+        if np.isfinite(whole):
+            found[name] = figure(SPLIT, groups, partial(_or, measure, whole))
+    return found
+
+
+def confusion(tested: Judged, threshold: float) -> dict[str, int]:
+    """tp, fp, tn and fn of the images that quality lets pass."""
+    found = count(tested.score[tested.valid], tested.positive[tested.valid], np.array([threshold]))
+    return {name: int(getattr(found, name)[0]) for name in ("tp", "fp", "tn", "fn")}
+
+
+def _area(measure: Callable[..., float], positive: Mask, score: Floats, rows: Rows) -> float:
+    both = positive[rows].any() and not positive[rows].all()
+    return float(measure(positive[rows], score[rows])) if both else float("nan")
+
+
+def _or(measure: Callable[[Rows], float], whole: float, rows: Rows) -> float:
+    """The measure of a draw, or that of all images where the draw has none."""
+    value = measure(rows)
+    return value if np.isfinite(value) else whole
