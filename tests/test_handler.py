@@ -218,6 +218,7 @@ def test_requirements_ask_for_what_the_project_asks_for():
     assert left_out == {
         "fastapi",
         "gradio",
+        "highdicom",
         "huggingface_hub",
         "prometheus-client",
         "python-multipart",
