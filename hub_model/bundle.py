@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from hub_model import contract, image_statistics
+from hub_model import contract, graph_file, image_statistics
 from hub_model.contract import (
     EnvironmentFile,
     FeatureWidths,
@@ -250,6 +250,8 @@ def _cross_check(bundle: Bundle) -> None:
             f"pretrained_cfg.input_size is {config.pretrained_cfg.get('input_size')}, "
             f"neuroguard.preprocess makes ({spec.channels}, {spec.size}, {spec.size})",
         )
+    if (bundle.folder / contract.GRAPH).is_file():
+        graph_file.verify(bundle.folder, (contract.WEIGHTS,))
     if bundle.metrics.phantom != config.neuroguard.facts.phantom:
         raise BundleError(contract.METRICS, "and config.json disagree on whether this is a phantom")
 

@@ -24,7 +24,7 @@ from hub_model import (
 )
 from hub_model.bundle import Bundle
 from hub_model.case import Case, Slice
-from hub_model.engine import Engine, Outputs
+from hub_model.engine import Engine, Kind, Outputs
 from hub_model.errors import BundleError
 from hub_model.guard import Features, Guard
 from hub_model.policy import Decision, Evidence
@@ -84,30 +84,35 @@ class GuardedClassifier:
     Args:
         bundle: verified by `bundle.read`.
         revision: 40 hex digits, or the content hash of a folder.
+        kind: what is to run the network; None: the fastest that is installed and fits the bundle.
 
     Raises:
         BundleError: the network does not fit the bundle or does not reproduce its golden outputs.
+        UsageError: the engine asked for is not installed, or the bundle has nothing for it.
     """
 
-    def __init__(self, bundle: Bundle, revision: str) -> None:
+    def __init__(self, bundle: Bundle, revision: str, kind: Kind | None = None) -> None:
         self.bundle = bundle
         self.revision = revision
-        self._engine: Engine = engine.load(bundle.folder, bundle.config)
+        self._engine: Engine = engine.load(bundle.folder, bundle.config, kind)
         self._check_golden()
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> GuardedClassifier:
+    def from_folder(cls, folder: str | Path, kind: Kind | None = None) -> GuardedClassifier:
         """The bundle in a folder; its revision is the sha256 of its manifest."""
         bundle = bundles.read(Path(folder))
-        return cls(bundle, bundle.content)
+        return cls(bundle, bundle.content, kind)
 
     @classmethod
-    def from_pretrained(cls, repo_id: str, revision: str) -> GuardedClassifier:
+    def from_pretrained(
+        cls, repo_id: str, revision: str, kind: Kind | None = None
+    ) -> GuardedClassifier:
         """Exactly one revision from the Hub.
 
         Args:
             repo_id: "owner/name".
             revision: 40 hex digits; a tag or branch is resolved to them first, with one request.
+            kind: as of the class.
 
         Raises:
             BundleError: the revision breaks the contract; the message names the file at fault.
@@ -115,7 +120,12 @@ class GuardedClassifier:
         from hub_model.hub import download, resolve
 
         pinned = resolve(repo_id, revision)
-        return cls(bundles.read(download(repo_id, pinned)), pinned)
+        return cls(bundles.read(download(repo_id, pinned)), pinned, kind)
+
+    @property
+    def runs_on(self) -> tuple[Kind, str]:
+        """What runs the network, and why that."""
+        return self._engine.kind, self._engine.why
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -222,7 +232,7 @@ class GuardedClassifier:
     def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
         size = self._engine.preprocess.size
         images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
-        wanted = self._calls_finding if maps and self._engine.decoder is not None else None
+        wanted = self._calls_finding if maps and self._engine.draws else None
         return engine.run(self._engine, images, maps=maps, masks=wanted)
 
     def _check_golden(self) -> None:
@@ -252,7 +262,7 @@ def golden_outputs(
         guard: the one that is shipped.
         images: `(N, size, size)` uint8.
     """
-    every = None if ready.decoder is None else engine.every
+    every = engine.every if ready.draws else None
     outputs = engine.run(ready, images, maps=False, masks=every)
     size = images.shape[1]
     seen = [
@@ -269,7 +279,7 @@ def golden_outputs(
         "statistics": features.statistics,
         "p_in_domain": guard.p_in_domain(features),
     }
-    return found if ready.decoder is None else found | {"masks": outputs.masks.logits}
+    return found | {"masks": outputs.masks.logits} if ready.draws else found
 
 
 def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
+from hub_model import engine
 from hub_model.contract import (
     FORMAT_VERSION,
     Aggregation,
@@ -16,6 +18,7 @@ from hub_model.contract import (
     MemberFile,
     MetricsFile,
     ModelCardFacts,
+    ModelConfig,
     PolicyFile,
     PreprocessSpec,
     QualityLimits,
@@ -25,9 +28,11 @@ from hub_model.contract import (
 )
 from hub_model.guard import Guard
 from hub_model.image_statistics import NAMES
-from hub_model.network import build, middle_width, to_half
+from hub_model.network import build, load_state, middle_width, to_half
 from training import network_config
 from training.bundle import export
+from training.inputs import Inputs
+from training.scores import Scores, score
 
 SIZE = 64  # pixels; the smallest at which a ResNet still has a feature map
 ANY_ANSWER = {
@@ -43,12 +48,15 @@ ANY_ANSWER = {
 NOTHING_KNOWN = Sample(split="not known", n_images=0, n_groups=0)
 
 
-def write_untrained(folder: Path, *, finding: str = "tumor", **thresholds: float) -> Path:
+def write_untrained(
+    folder: Path, *, finding: str = "tumor", graph: int = 0, **thresholds: float
+) -> Path:
     """`folder`, holding a bundle that answers whatever passes quality.
 
     Args:
         folder: made here.
         finding: the class beside "no" and the finding; another one makes another bundle.
+        graph: images that the engines of a graph are compared on; 0: the bundle has none.
         thresholds: that are not 0; `tau_domain=0.9` refuses every image as strange.
     """
     import torch
@@ -78,10 +86,12 @@ def write_untrained(folder: Path, *, finding: str = "tumor", **thresholds: float
     )
     network = build(config)
     width = network.backbone.num_features
+    state = to_half(build(config).backbone.state_dict())
     return export.write_bundle(
         folder,
         config=config,
-        state=to_half(build(config).backbone.state_dict()),
+        state=state,
+        shown=_scored(config, state, graph) if graph else None,
         temperature=TemperatureFile(
             temperature=1.5,
             fitted_on=NOTHING_KNOWN,
@@ -127,3 +137,15 @@ def write_untrained(folder: Path, *, finding: str = "tumor", **thresholds: float
             recipe={}, digest="0" * 64, fingerprint="not known", sources={}, seed=0
         ),
     )
+
+
+def _scored(config: ModelConfig, state: dict[str, Tensor], count: int) -> Scores:
+    """Noise, and what the network makes of it."""
+    network = build(config)
+    load_state(network, state)
+    images = np.random.default_rng(0).integers(0, 256, (count, SIZE, SIZE), np.uint8)
+    groups = np.array([str(row) for row in range(count)])
+    empty = np.zeros(count, np.int64)
+    shown = Inputs(images, empty, empty > 0, groups, ((),) * count)
+    ready = engine.from_network(network, config.neuroguard.preprocess)
+    return score(ready, shown, np.zeros((count, len(NAMES)), np.float32))

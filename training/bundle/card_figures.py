@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from hub_model import contract
 from hub_model.contract import GuardFile, MetricsFile, Verdict
-from training.bundle import card_evidence
+from training.bundle import card_evidence, parity
 from training.bundle.plots import Row, number, table
 from training.bundle.spoken import interval, markdown, percent, shown, spoken
 
@@ -135,6 +135,13 @@ def sections(
     pictures = [name for name in reports if name.endswith(".svg")]
     yield "\n".join(_link("!", name, name.removesuffix(".svg")) for name in pictures)
     yield "\n".join(_link("- ", name, name) for name in reports if name not in pictures)
+    if parity.TABLE in metrics.tables:
+        yield "### Engines"
+        yield (
+            "Images of the calibration and threshold splits in float32, beside torch. A graph "
+            "that one runs otherwise, by more than rounding or in a verdict, is not shipped."
+        )
+        yield _engine_table(metrics)
     yield "### Images and groups"
     yield _split_table(metrics)
 
@@ -239,6 +246,22 @@ def _split_table(metrics: MetricsFile) -> str:
         [
             (str(row["split"]), str(row["label"]), _count(row, "n_images"), _count(row, "n_groups"))
             for row in table(metrics, "splits")
+        ],
+    )
+
+
+def _engine_table(metrics: MetricsFile) -> str:
+    return markdown(
+        ("engine", "images", "largest difference of a logit", "verdicts that differ", "as torch"),
+        [
+            (
+                str(row["engine"]),
+                _count(row, "n_images"),
+                f"{number(row, 'largest_difference'):.1e}",
+                _count(row, "verdicts_that_differ"),
+                "yes" if row["same"] else "no",
+            )
+            for row in table(metrics, parity.TABLE)
         ],
     )
 

@@ -28,15 +28,19 @@ from hub_model.guard import Guard
 from hub_model.network import build, divided, load_state
 from hub_model.predictor import GuardedClassifier, golden_outputs
 from hub_model.preprocess import prepare
-from training.bundle import card, plots
+from training.bundle import card, graph, parity, plots
+from training.bundle.parity import Parts
+from training.bundle.plots import Row
 from training.checkout import code_commit
+from training.scores import Scores
 from training.sources import drawing, phantom, phantom_ct
 
 PACKAGE = Path(bundle.__file__).parent
 GOLDEN_IMAGES = 6
 PACKAGES = (
-    "accelerate", "datasets", "huggingface_hub", "numpy", "pillow", "pydicom", "safetensors",
-    "scikit-learn", "scipy", "timm", "torch", "torchvision",
+    "accelerate", "datasets", "huggingface_hub", "numpy", "onnx", "onnxruntime", "onnxscript",
+    "openvino", "pillow", "pydicom", "safetensors", "scikit-learn", "scipy", "timm", "torch",
+    "torchvision",
 )  # fmt: skip
 
 
@@ -66,10 +70,13 @@ def write_bundle(
     policy: PolicyFile,
     metrics: MetricsFile,
     environment: EnvironmentFile,
+    shown: Scores | None = None,
 ) -> Path:
     """The bundle folder `out`, complete and verified; an older one there is replaced.
 
-    `state` is what `network.state_of` gives, the decoder's tensors beside the backbone's.
+    `state` is what `network.state_of` gives, the decoder's tensors beside the backbone's. With
+    images `shown`, which the network has scored, the bundle gets a graph as well, if every engine
+    answers on them as torch does; a network with a decoder gets none.
 
     Raises:
         BundleError: the parts do not fit together. Nothing is left under `out` then.
@@ -78,7 +85,7 @@ def write_bundle(
     with TemporaryDirectory(dir=out.parent, prefix=out.name + ".") as temporary:
         partial = Path(temporary) / out.name
         partial.mkdir()
-        _fill(partial, config, state, temperature, guard, policy, metrics, environment)
+        _fill(partial, config, state, temperature, guard, policy, metrics, environment, shown)
         GuardedClassifier.from_folder(partial)  # fails closed: hashes, schemas, golden outputs
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
@@ -94,12 +101,17 @@ def _fill(
     policy: PolicyFile,
     metrics: MetricsFile,
     environment: EnvironmentFile,
+    shown: Scores | None,
 ) -> None:
     """Write every file of the bundle, the manifest last."""
     backbone, decoder = divided(state)
     save_tensors(backbone, partial / contract.WEIGHTS, metadata={"format": "pt"})
     if decoder:
         save_tensors(decoder, partial / contract.DECODER_WEIGHTS, metadata={"format": "pt"})
+    if shown is not None and not decoder:
+        parts = Parts(config, temperature, guard, policy)
+        rows = _with_graph(partial, parts, state, shown)
+        metrics = metrics.model_copy(update={"tables": {**metrics.tables, parity.TABLE: rows}})
     tensors = {name: np.array(value, order="C") for name, value in guard.tensors.items()}
     save_arrays(tensors, partial / contract.GUARD_TENSORS)
     for name, model in (
@@ -117,6 +129,17 @@ def _fill(
     (partial / contract.CARD).write_text(text)
     _copy_package(partial)
     bundle.write_manifest(partial)
+
+
+def _with_graph(partial: Path, parts: Parts, state: dict[str, Tensor], shown: Scores) -> list[Row]:
+    """Write the graph, and take it away again where an engine fails; how each of them did."""
+    network = build(parts.config)
+    load_state(network, state)
+    written = graph.write(partial, network, parts.config.neuroguard.preprocess)
+    rows = parity.check(partial, parts, shown)
+    if not parity.passes(rows):
+        written.unlink()
+    return rows
 
 
 def _golden(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hub_model import calibration, engine, windows
 from hub_model.contract import Figure, FindingSpec
-from hub_model.engine import Engine
+from hub_model.engine import TorchEngine
 from hub_model.explain import activation_map
 from training.evaluate import Row
 from training.evidence import alike
@@ -38,7 +38,7 @@ class Subject:
         temperature: of its probabilities.
     """
 
-    ready: Engine
+    ready: TorchEngine
     label_names: tuple[str, ...]
     finding: FindingSpec
     temperature: float

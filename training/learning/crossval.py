@@ -179,7 +179,7 @@ def _train(
     ready = engine.from_network(network, recipe.preprocess)
     shown = data.rows(tested)
     scores = {"rows": tested, "logits": engine.run(ready, shown.images, maps=False).logits}
-    if ready.decoder is not None:
+    if ready.draws:
         scores |= counts.of_set(ready, shown).arrays
     trained.write(target)
     partial = target / f"{SCORES}.partial"

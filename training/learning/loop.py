@@ -177,7 +177,7 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
     auprc = _auprc(config, probs, labels)
     if auprc is not None:
         judged["validation_auprc"] = auprc
-    dice = None if ready.decoder is None else counts.of_set(ready, validation).watched
+    dice = None if not ready.draws else counts.of_set(ready, validation).watched
     return judged if dice is None else judged | {"validation_dice": dice}
 
 

@@ -37,7 +37,7 @@ def write_scores(job: Job, out: Path) -> None:
         for part in (KNOWN, CALIBRATION, JUDGED, *_strangers(job)):
             shown, seen = _shown(job, source, part)
             found = score(network, shown, seen).arrays
-            if part == JUDGED and network.decoder is not None:
+            if part == JUDGED and network.draws:
                 save_file(counts.of_set(network, shown).arrays, out / source / MASKS)
             save_file(found, out / source / f"{part}.safetensors")
 

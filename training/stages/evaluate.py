@@ -11,7 +11,7 @@ from hub_model import contract
 from hub_model.bundle import write_json
 from hub_model.calibration import probabilities
 from hub_model.contract import Figure, MetricsFile
-from hub_model.engine import Engine
+from hub_model.engine import TorchEngine
 from hub_model.errors import UsageError
 from hub_model.guard import Guard
 from training import dataset, evaluate, severity
@@ -103,7 +103,7 @@ def run(job: Job) -> None:
 
 
 def _evidence(
-    ready: Engine, judge: Judge, test: Inputs, words: str
+    ready: TorchEngine, judge: Judge, test: Inputs, words: str
 ) -> tuple[dict[str, Figure], dict[str, list[Row]]]:
     """What answers rest on, and what they are once images are alike in what is not anatomy."""
     subject = Subject(ready, judge.label_names, judge.finding, judge.temperature)
@@ -140,7 +140,7 @@ def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row
     return monitor.tables(monitor.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
 
 
-def _severity(job: Job, ready: Engine, judge: Judge, guard: Guard, words: str) -> list[Row]:
+def _severity(job: Job, ready: TorchEngine, judge: Judge, guard: Guard, words: str) -> list[Row]:
     """What becomes of test images, one a group, as they are made strange."""
     rows = dataset.load(sourced.dataset(job))["test"]
     rows = rows.cast_column("image", datasets.Image(decode=False))

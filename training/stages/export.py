@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from training import network_config
 from training.bundle import export
 from training.fit_guard import Guards
+from training.scores import together
 from training.stages import fitted, masked, sourced, trained
 from training.stages.fitted import BUNDLE
 from training.stages.job import Job
@@ -29,6 +30,7 @@ def run(job: Job) -> None:
         guard=guards.judged(metrics),
         policy=fitted.policy(job),
         metrics=metrics,
+        shown=together(fitted.scores(job, "calibration"), fitted.scores(job, "threshold")),
         environment=export.environment(
             recipe=recipe.published,
             digest=recipe.digest,

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from hub_model import contract, engine
 from hub_model.contract import GuardFile, MetricsFile, PolicyFile, TemperatureFile
-from hub_model.engine import Engine
+from hub_model.engine import TorchEngine
 from hub_model.guard import Guard
 from hub_model.network import Network, build, load_state
 from training import inputs, network_config
@@ -30,7 +30,7 @@ SHIPPED, UNSEEN = "shipped", "unseen"
 BUNDLE = "bundle"
 
 
-def network(job: Job, weights: Path | None = None) -> Engine:
+def network(job: Job, weights: Path | None = None) -> TorchEngine:
     """The trained network, or the one of other weights, ready to run."""
     return engine.from_network(_trained(job, weights), job.recipe.preprocess)
 

@@ -27,7 +27,7 @@ def write(job: Job, network: Engine) -> None:
         NoMasks: there is no mask to fit or to choose by.
     """
     learnt = job.recipe.train.masks
-    if learnt is None or network.decoder is None:
+    if learnt is None or not network.draws:
         return
     (job.out / MASKS).mkdir()
     for name in (CHOSEN_ON, JUDGED):

@@ -1,13 +1,9 @@
-"""What runs the network: `load` a bundle folder, then `run` prepared slices.
-
-Arrays in, arrays out. Torch is the only engine so far; everything but this file and `network.py` is
-free of it, so that another can be put behind the same two functions.
-"""
+"""The reference engine: timm's network in torch. The only one that draws masks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +13,7 @@ from safetensors import SafetensorError
 
 from hub_model import windows
 from hub_model.contract import CONFIG, DECODER_WEIGHTS, WEIGHTS, ModelConfig, PreprocessSpec
+from hub_model.engine.base import Engine, Kind, Passed
 from hub_model.errors import BundleError
 
 if TYPE_CHECKING:
@@ -28,50 +25,28 @@ if TYPE_CHECKING:
 FETCHING = frozenset(
     {"cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
 )  # arguments of timm.create_model that would bring in weights from elsewhere
-Wanted = Callable[[NDArray[np.float32]], NDArray[np.bool_]]  # logits (N, K) to rows (N,)
-MAX_BATCH = 64  # slices a pass: at 224 px the activations of a ResNet18 stay near 1 GB
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MaskLogits:
-    """Mask logits of some of the slices.
+@dataclass(frozen=True, eq=False)
+class TorchEngine(Engine):
+    """An engine whose network can be looked into.
 
     Args:
-        rows: `(M,)` numbers of those slices, ascending.
-        logits: `(M, size, size)` float32, uncalibrated.
+        network: its forward gives a `network.NetworkOutput`.
+        decoder: what draws masks of it; None: nothing does.
     """
 
-    rows: NDArray[np.int64]
-    logits: NDArray[np.float32]
+    network: nn.Module
+    decoder: Decoder | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outputs:
-    """float32 logits `(N, K)`, embedding `(N, D)`, middle `(N, E)`, feature map `(N, D, h, w)`.
-
-    And the masks of those slices that they were asked for.
-    """
-
-    logits: NDArray[np.float32]
-    embedding: NDArray[np.float32]
-    middle: NDArray[np.float32]
-    feature_map: NDArray[np.float32]
-    masks: MaskLogits
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Engine:
-    """A network ready to run, its input definition and its last layer's weight `(K, D)`."""
-
-    network: nn.Module  # its forward gives a `network.NetworkOutput`
-    preprocess: PreprocessSpec
-    classifier_weight: NDArray[np.float32]
-    middle_width: int
-    decoder: Decoder | None = None
-
-
-def load(folder: Path, config: ModelConfig) -> Engine:
+def load(folder: Path, config: ModelConfig, why: str) -> TorchEngine:
     """The bundle's network in float32, ready to run on the CPU.
+
+    Args:
+        folder: a verified bundle.
+        config: its config.json.
+        why: goes into the engine.
 
     Raises:
         BundleError: the network cannot be built, or the weights do not fit it or hold a value that
@@ -83,7 +58,7 @@ def load(folder: Path, config: ModelConfig) -> Engine:
     if network.decoder is not None:
         what = f"the decoder of {config.architecture} in {CONFIG}"
         network.decoder.load_state_dict(_state(folder, DECODER_WEIGHTS, network.decoder, what))
-    return from_network(network, config.neuroguard.preprocess)
+    return from_network(network, config.neuroguard.preprocess, why)
 
 
 def _state(folder: Path, name: str, module: Any, what: str) -> dict[str, Tensor]:
@@ -137,7 +112,9 @@ def _build(config: ModelConfig) -> Network:
         ) from error
 
 
-def from_network(network: Network, preprocess: PreprocessSpec) -> Engine:
+def from_network(
+    network: Network, preprocess: PreprocessSpec, why: str = "the network is in memory"
+) -> TorchEngine:
     """An engine around a network that is already in memory; it is switched to evaluation.
 
     Batch norms are folded into the convolutions before them, which saves about 12 % of a pass and
@@ -155,57 +132,29 @@ def from_network(network: Network, preprocess: PreprocessSpec) -> Engine:
     decoder = None if network.decoder is None else folded(network.decoder)
     if decoder is not None:
         decoder = decoder.to(memory_format=torch.channels_last)
-    return Engine(fused, preprocess, weight, middle_width(network), decoder)
 
+    def forward(images: NDArray[np.uint8]) -> Passed:
+        with torch.inference_mode():
+            output: NetworkOutput = fused(normalised(images, preprocess))
+        return Passed(
+            output.logits.numpy(),
+            output.embedding.numpy(),
+            output.middle.numpy(),
+            output.feature_map.numpy(),
+            None if decoder is None else partial(_decoded, decoder, output, images.shape[1:]),
+        )
 
-def every(logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """`(N,)` True: the masks of all slices are wanted."""
-    return np.ones(len(logits), bool)
-
-
-def run(
-    engine: Engine, images: NDArray[np.uint8], *, maps: bool, masks: Wanted | None = None
-) -> Outputs:
-    """One pass over prepared slices, in batches of at most `MAX_BATCH`.
-
-    Args:
-        engine: from `load` or `from_network`.
-        images: `(N, size, size)` uint8 from `preprocess.prepare`, any N.
-        maps: keep the feature maps (100 kB a slice for a ResNet18 at 224); False leaves them empty.
-        masks: told the `(n, K)` logits of a batch, says which of its slices the decoder is run on,
-            on what the same pass left of them; None: on none.
-
-    Raises:
-        ValueError: masks are asked for, and the network has no decoder.
-    """
-    if masks is not None and engine.decoder is None:
-        raise ValueError("masks are asked for, and the network has no decoder")
-    classes, width = engine.classifier_weight.shape
-    logits = np.empty((len(images), classes), np.float32)
-    embedding = np.empty((len(images), width), np.float32)
-    middle = np.empty((len(images), engine.middle_width), np.float32)
-    feature_maps = [np.empty((0, width, 0, 0), np.float32)]
-    size = engine.preprocess.size
-    found = [MaskLogits(np.empty(0, np.int64), np.empty((0, size, size), np.float32))]
-    for start in range(0, len(images), MAX_BATCH):
-        rows = slice(start, start + MAX_BATCH)
-        output = _pass(engine, images[rows])
-        logits[rows], embedding[rows] = output.logits.numpy(), output.embedding.numpy()
-        middle[rows] = output.middle.numpy()
-        if maps:
-            feature_maps.append(output.feature_map.contiguous().numpy())
-        if masks is not None and engine.decoder is not None:
-            wanted = np.flatnonzero(masks(logits[rows]))
-            if len(wanted):
-                decoded = _decoded(engine.decoder, output, images.shape[1:], wanted)
-                found.append(MaskLogits(start + wanted, decoded))
-    joined = MaskLogits(*(np.concatenate(part) for part in zip(*map(_parts, found), strict=True)))
-    kept = np.concatenate(feature_maps[1:] or feature_maps)
-    return Outputs(logits, embedding, middle, kept, joined)
-
-
-def _parts(masks: MaskLogits) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    return masks.rows, masks.logits
+    return TorchEngine(
+        Kind.TORCH,
+        why,
+        forward,
+        preprocess,
+        weight,
+        middle_width(network),
+        draws=decoder is not None,
+        network=fused,
+        decoder=decoder,
+    )
 
 
 def _decoded(
@@ -222,16 +171,12 @@ def _decoded(
     return found
 
 
-def _pass(engine: Engine, images: NDArray[np.uint8]) -> NetworkOutput:
-    """`preprocess.normalise` and the network, both in torch."""
+def normalised(images: NDArray[np.uint8], spec: PreprocessSpec) -> Tensor:
+    """`preprocess.normalise` in torch: `(n, C, size, size)` out of `(n, size, size)`."""
     import torch
 
-    spec = engine.preprocess
     batch = torch.from_numpy(images.astype(np.float32))[:, None].div_(255)
     batch = windows.channels(batch, spec, torch.cat)
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
-    batch = ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        output: NetworkOutput = engine.network(batch)
-    return output
+    return ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
