@@ -43,8 +43,8 @@ def agree(decision: Decision, masked: Sequence[bool], spec: MaskSpec) -> Decisio
     )
     if decision.finding == "none":
         contradicted = not np.mean(valid) <= spec.max_masked_none
-        return _taken_back(judged, Reason.MASK_WITHOUT_FINDING) if contradicted else judged
-    return judged if any(valid) else _taken_back(judged, Reason.FINDING_WITHOUT_MASK)
+        return _taken_back(judged) if contradicted else judged
+    return judged if any(valid) else _taken_back(judged)
 
 
 def to_show(decision: Decision, masks: Sequence[Mask]) -> tuple[Mask | None, ...]:
@@ -64,12 +64,13 @@ def to_show(decision: Decision, masks: Sequence[Mask]) -> tuple[Mask | None, ...
     )
 
 
-def _taken_back(decision: Decision, why: Reason) -> Decision:
+def _taken_back(decision: Decision) -> Decision:
+    """One reason for both: which one it was would tell where the case leaned."""
     return replace(
         decision,
         verdict=Verdict.ABSTAIN_DISAGREEMENT,
         finding=None,
         label=None,
         probabilities=None,
-        reasons=(why,),
+        reasons=(Reason.MASK_DISAGREES,),
     )

@@ -18,6 +18,7 @@ from hub_model import (
     engine,
     explain,
     image_statistics,
+    mask_policy,
     policy,
     preprocess,
     quality,
@@ -48,6 +49,7 @@ class SliceMask:
 
     index: int
     probability: NDArray[np.float32]  # (size, size), 0-1, calibrated
+    mask: NDArray[np.bool_]  # (size, size), from the bundle's threshold on, and cleaned
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,8 @@ class Explained:
         decision: as `predict` gives it.
         images: what the model was shown of each slice, `(size, size)` uint8, in reading order.
         maps: activation maps of the valid slices; empty when the verdict names no class.
-        masks: of the valid slices that the network calls a finding, where the verdict accepts one
-            and the bundle has a decoder; else empty.
+        masks: of the slices that show the finding, where the verdict accepts one and the bundle has
+            a decoder; else empty.
     """
 
     decision: Decision
@@ -70,12 +72,16 @@ class Explained:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`."""
+    """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`.
+
+    `masks` are of the slices that the network calls a finding, if there is a decoder.
+    """
 
     prepared: list[Prepared]
     valid: list[int]
     outputs: Outputs
     evidence: list[Evidence]
+    masks: list[SliceMask]
 
 
 class GuardedClassifier:
@@ -138,10 +144,7 @@ class GuardedClassifier:
 
     def predict_many(self, cases: Sequence[Case]) -> list[Decision]:
         """Verdicts on several cases, their slices batched together."""
-        return [
-            policy.decide(evidence, self.bundle.policy, self.revision)
-            for evidence in self.evidence_many(cases)
-        ]
+        return self._decide(self._look(cases, maps=False))
 
     def evidence(self, case: Case) -> Evidence:
         """The figures behind a verdict, without the policy. For evaluation, never for users."""
@@ -154,9 +157,9 @@ class GuardedClassifier:
     def explain(self, case: Case) -> Explained:
         """The verdict on one case together with what it rests on, from one pass."""
         look = self._look([case], maps=True)
-        decision = policy.decide(look.evidence[0], self.bundle.policy, self.revision)
+        (decision,) = self._decide(look)
         images = tuple(ready.image for ready in look.prepared)
-        masks = self._masks(look) if self._accepts_finding(decision) else ()
+        masks = _to_show(decision, look)
         if decision.label is None:
             return Explained(decision, images, (), masks)
         label = self.label_names.index(decision.label)
@@ -168,19 +171,28 @@ class GuardedClassifier:
         )
         return Explained(decision, images, tuple(maps), masks)
 
-    def _accepts_finding(self, decision: Decision) -> bool:
-        finding = self.bundle.config.neuroguard.finding
-        return decision.verdict.accepted and decision.finding == finding.name
-
-    def _masks(self, look: _Look) -> tuple[SliceMask, ...]:
-        """Calibrated masks of the slices that they were made of."""
-        spec, found = self.bundle.config.neuroguard.masks, look.outputs.masks
+    def _decide(self, look: _Look) -> list[Decision]:
+        """The policy's verdict on every case, taken back where its masks contradict it."""
+        decided = [policy.decide(one, self.bundle.policy, self.revision) for one in look.evidence]
+        spec = self.bundle.config.neuroguard.masks
         if spec is None:
-            return ()
-        return tuple(
-            SliceMask(look.valid[row], calibration.mask_probabilities(logits, spec.temperature))
-            for row, logits in zip(found.rows.tolist(), found.logits, strict=True)
-        )
+            return decided
+        masked = np.zeros(len(look.prepared), bool)
+        masked[[one.index for one in look.masks if one.mask.any()]] = True
+        ends = np.cumsum([len(one.slice_reasons) for one in look.evidence])[:-1]
+        cases = zip(decided, np.split(masked, ends), strict=True)
+        return [mask_policy.agree(one, found.tolist(), spec) for one, found in cases]
+
+    def _masks(self, outputs: Outputs, valid: Sequence[int]) -> list[SliceMask]:
+        """Of the slices that the decoder was run on."""
+        spec = self.bundle.config.neuroguard.masks
+        if spec is None:
+            return []
+        from hub_model.volumes import clean  # with scipy, which a bundle without masks needs not
+
+        probabilities = calibration.mask_probabilities(outputs.masks.logits, spec.temperature)
+        rows = zip(outputs.masks.rows, probabilities, clean(probabilities, spec), strict=True)
+        return [SliceMask(valid[row], probability, mask) for row, probability, mask in rows]
 
     def _calls_finding(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
         """`(N,)` whether the finding is likelier than its absence: of those a mask is made."""
@@ -216,7 +228,7 @@ class GuardedClassifier:
                     p_in_domain=p_in_domain[rows],
                 )
             )
-        return _Look(prepared, valid, outputs, found)
+        return _Look(prepared, valid, outputs, found, self._masks(outputs, valid))
 
     def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
         spec = self._engine.preprocess
@@ -232,7 +244,7 @@ class GuardedClassifier:
     def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
         size = self._engine.preprocess.size
         images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
-        wanted = self._calls_finding if maps and self._engine.draws else None
+        wanted = self._calls_finding if self._engine.draws else None
         return engine.run(self._engine, images, maps=maps, masks=wanted)
 
     def _check_golden(self) -> None:
@@ -280,6 +292,15 @@ def golden_outputs(
         "p_in_domain": guard.p_in_domain(features),
     }
     return found | {"masks": outputs.masks.logits} if ready.draws else found
+
+
+def _to_show(decision: Decision, look: _Look) -> tuple[SliceMask, ...]:
+    """The masks of a case that may be shown with its verdict."""
+    drawn = {one.index: one for one in look.masks}
+    nothing = np.zeros((1, 1), bool)
+    masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.prepared))]
+    shown = mask_policy.to_show(decision, masks)
+    return tuple(drawn[index] for index, mask in enumerate(shown) if mask is not None)
 
 
 def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:

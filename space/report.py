@@ -149,6 +149,8 @@ def purpose(model: Model) -> str:
 
 def headline(decision: Decision, model: Model) -> str:
     """The verdict as one sentence."""
+    if Reason.MASK_DISAGREES in decision.reasons:
+        return "No answer: what was outlined in the images contradicts the answer."
     if decision.verdict in ABSTENTION_TEXT:
         return f"No answer: {ABSTENTION_TEXT[decision.verdict]}"
     finding = spoken(model.finding.name)
@@ -305,6 +307,8 @@ def _confidence(decision: Decision, model: Model) -> str:
 def _agreement(decision: Decision, model: Model) -> str:
     limits, finding = decision.thresholds, spoken(model.finding.name)
     for_finding, for_none = percent(limits["min_agreement"]), percent(limits["min_agreement_none"])
+    if Reason.MASK_DISAGREES in decision.reasons:
+        return REASON_TEXT[Reason.MASK_DISAGREES]
     if decision.verdict is Verdict.ABSTAIN_DISAGREEMENT:
         return (
             f"{REASON_TEXT[decision.reasons[0]]} Needed: {for_finding} of the slices for "

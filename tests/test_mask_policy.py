@@ -43,7 +43,7 @@ def test_a_finding_that_is_outlined_stands():
 def test_a_finding_without_a_mask_is_a_disagreement():
     judged = agree(decided(GLIOMA, GLIOMA), [False, False], SPEC)
     assert judged.verdict is Verdict.ABSTAIN_DISAGREEMENT
-    assert judged.reasons == (Reason.FINDING_WITHOUT_MASK,)
+    assert judged.reasons == (Reason.MASK_DISAGREES,)
 
 
 def test_no_finding_with_more_masks_than_allowed_is_a_disagreement():
@@ -51,13 +51,13 @@ def test_no_finding_with_more_masks_than_allowed_is_a_disagreement():
     assert agree(free, [True, False, False, False], SPEC).verdict is Verdict.ACCEPT
     judged = agree(free, [True, True, False, False], SPEC)
     assert judged.verdict is Verdict.ABSTAIN_DISAGREEMENT
-    assert judged.reasons == (Reason.MASK_WITHOUT_FINDING,)
+    assert judged.reasons == (Reason.MASK_DISAGREES,)
 
 
 def test_a_mask_in_a_slice_that_is_not_valid_says_nothing():
     decision = decided(GLIOMA, reasons=[(Reason.BLANK,)])
     judged = agree(decision, [False, True], SPEC)
-    assert judged.reasons == (Reason.FINDING_WITHOUT_MASK,)
+    assert judged.reasons == (Reason.MASK_DISAGREES,)
 
 
 def test_a_disagreement_tells_nothing_of_the_answer_it_took_back():
@@ -65,7 +65,7 @@ def test_a_disagreement_tells_nothing_of_the_answer_it_took_back():
     assert (judged.finding, judged.label, judged.probabilities) == (None, None, None)
     said = judged.to_dict()
     assert "glioma" not in str({**said, "thresholds": None})
-    assert said["reason_texts"] == [REASON_TEXT[Reason.FINDING_WITHOUT_MASK]]
+    assert said["reason_texts"] == [REASON_TEXT[Reason.MASK_DISAGREES]]
 
 
 @given(ROWS, st.data())

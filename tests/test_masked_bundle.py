@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 from hub_model import GuardedClassifier, bundle, calibration, contract, engine
 from hub_model.case import Case
-from hub_model.contract import CONFIG, DECODER_WEIGHTS, GOLDEN
+from hub_model.contract import CONFIG, DECODER_WEIGHTS, GOLDEN, Reason, Verdict
 from hub_model.errors import BundleError
+from hub_model.volumes import clean
 from tests import masked_bundle
 from training import preparing
 from training.sources.phantom import phantom_records
@@ -193,8 +195,33 @@ def test_none_has_no_mask_and_its_decoder_is_not_run(classifier, case):
     assert not runs
 
 
-def test_a_verdict_alone_runs_no_decoder(classifier, case):
-    runs = []
-    classifier._engine.decoder.register_forward_hook(lambda *given: runs.append(given))
-    assert lean(classifier, "glioma").predict(case).finding == "tumor"
-    assert not runs
+def with_masks(classifier, **numbers):
+    """The same, its masks read in another way."""
+    ours = classifier.bundle.config.neuroguard
+    changed = ours.model_copy(update={"masks": ours.masks.model_copy(update=numbers)})
+    config = classifier.bundle.config.model_copy(update={"neuroguard": changed})
+    classifier.bundle = replace(classifier.bundle, config=config)
+    return classifier
+
+
+def test_a_verdict_is_the_same_with_and_without_its_pictures(classifier, case):
+    leaning = lean(classifier, "glioma")
+    assert leaning.predict(case) == leaning.explain(case).decision
+
+
+def test_a_finding_that_is_outlined_nowhere_is_taken_back(classifier, case):
+    strict = with_masks(lean(classifier, "glioma"), smallest_object=masked_bundle.SIZE**2 + 1)
+    found = strict.explain(case)
+    assert found.decision.verdict is Verdict.ABSTAIN_DISAGREEMENT
+    assert found.decision.reasons == (Reason.MASK_DISAGREES,)
+    assert found.decision.label is None
+    assert (found.masks, found.maps) == ((), ())
+    assert strict.predict(case) == found.decision
+
+
+def test_a_mask_is_the_cleaned_probability(classifier, case):
+    found = with_masks(lean(classifier, "glioma"), threshold=0.5, smallest_object=9)
+    spec = found.bundle.config.neuroguard.masks
+    for one in found.explain(case).masks:
+        assert np.array_equal(one.mask, clean(one.probability[None], spec)[0])
+        assert one.mask.any()

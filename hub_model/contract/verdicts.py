@@ -37,8 +37,7 @@ class Reason(StrEnum):
     TYPE_UNCERTAIN = "type_uncertain"
     SLICES_DISAGREE = "slices_disagree"
     SOME_SLICES_SHOW_A_FINDING = "some_slices_show_a_finding"
-    FINDING_WITHOUT_MASK = "finding_without_mask"
-    MASK_WITHOUT_FINDING = "mask_without_finding"
+    MASK_DISAGREES = "mask_disagrees"
     ACCEPTED = "accepted"
 
 
@@ -58,7 +57,6 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.TYPE_UNCERTAIN: "There is a finding, but its type is not sure enough to name.",
     Reason.SLICES_DISAGREE: "The slices of this case speak for different answers.",
     Reason.SOME_SLICES_SHOW_A_FINDING: "Some slices show a finding: the case is not called free.",
-    Reason.FINDING_WITHOUT_MASK: "The answer is a finding, but no pixel of it could be outlined.",
-    Reason.MASK_WITHOUT_FINDING: "The answer is no finding, but something was outlined.",
+    Reason.MASK_DISAGREES: "What was outlined and the answer contradict each other.",
     Reason.ACCEPTED: "Quality, domain, confidence and agreement all passed.",
 }

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_model import bundle, contract
-from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY, Reason, Verdict
+from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY, MaskSpec, Reason, Sample, Verdict
+from hub_model.mask_policy import agree
 from hub_model.policy import Decision, Evidence, decide
 from hub_model.predictor import SliceMap
 from space import fragments, look, report
@@ -302,3 +303,21 @@ def luminance(colour: str) -> float:
     parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_mask_that_disagrees_is_said_so_without_telling_which_way(model: Model) -> None:
+    texts = []
+    for probabilities, masked in ((TYPE, False), (NONE, True)):
+        spec = MaskSpec(
+            temperature=1,
+            threshold=0.5,
+            smallest_object=0,
+            fill_holes=False,
+            max_masked_none=0,
+            chosen_on=Sample(split="none", n_images=0, n_groups=0),
+        )
+        decision = agree(judged(model, probabilities), [masked], spec)
+        texts.append(page(decision, model))
+        assert report.headline(decision, model).endswith("contradicts the answer.")
+        assert "of the slices for" not in texts[-1]
+    assert texts[0] == texts[1]
