@@ -123,7 +123,9 @@ def test_a_dry_run_writes_its_plan(published: Published) -> None:
     plan = published.folder / published.run("run=plan").strip()
     found = json.loads(plan.read_text())
     assert found["dry_run"] is True
-    assert [stage["name"] for stage in found["stages"]][0::11] == ["fetch", "publish"]
+    assert [stage["name"] for stage in found["stages"]][:: len(found["stages"]) - 1] == [
+        "fetch", "publish",
+    ]  # fmt: skip
 
 
 def test_the_browser_gets_the_page_of_that_revision(published: Published) -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hub_model import engine
 from hub_model.calibration import probabilities
-from hub_model.network import build
+from hub_model.network import build, load_state
 from training import network_config
 from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import OutOfFold
@@ -31,7 +31,7 @@ def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> li
         found: what the networks said out of fold.
         folder: of the folds, each with its network's weights.
     """
-    asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
+    asserts = recipe.finding.asserted_by(recipe.labels)
     typed = data.labels != UNKNOWN
     count = int(found.folds.max()) + 1
     rows: list[Row] = []
@@ -40,7 +40,7 @@ def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> li
         watched = (number + 1) % count if recipe.train.chooses else number
         learnt = (found.folds != number) & (found.folds != watched) & typed
         network = build(network_config.model_config(recipe))
-        network.backbone.load_state_dict(load_file(folder / f"fold-{number}" / WEIGHTS))
+        load_state(network, load_file(folder / f"fold-{number}" / WEIGHTS))
         ready = engine.from_network(network, recipe.preprocess)
         own = engine.run(ready, data.rows(learnt).images, maps=False).logits
         row: Row = {"fold": number}

@@ -213,7 +213,8 @@ STAGES = (
         "score every image, fit the temperature, and measure the folds",
         keys=(
             *_NETWORK, *_BESIDE, "phantom", "data.strangers", "data.review", "crossval",
-            "policy.chosen_on", "threshold", "train",
+            "policy.chosen_on", "threshold", "train.keep", "train.schedule",
+            "train.early_stopping", "train.masks",
         ),
         leaves=(
             "scores", "masks", "by_source", "temperature_scaling.json", "masks.json",

@@ -52,6 +52,7 @@ def material(run: Path) -> Material:
     )
     for name in SPLITS:
         rows = dataset.load(built)[name].cast_column("image", datasets.Image(decode=False))
+        rows = rows.remove_columns("mask")
         images = ({**row, "image": row["image"]["bytes"]} for row in rows)
         preparing.write(prepared, name, images, len(rows), effective.preprocess, effective.quality)
     test = score(inputs.read(prepared, "test"))
