@@ -20,7 +20,7 @@ EXAMPLES, EXAMPLES_INDEX = "examples", "examples.json"
 
 # Groups with and without the positive answer from which an area has an interval: below, a
 # resampling can miss a side altogether.
-MIN_GROUPS = 20
+MIN_GROUPS = 10
 
 Count = Annotated[int, Field(ge=0)]
 Kind = Literal["finding", "class"]

@@ -100,7 +100,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     drawn.navoneel(cache, [one for one in heads if one.patient < 96 and one.label != "pituitary"])
     others = list(drawn.pictures(60, 1, seed=12))
     drawn.br35h(cache, others)
-    drawn.lgg(cache, drawn.pictures(24, 2, seed=15))
+    drawn.lgg(cache, drawn.pictures(70, 2, seed=15))
     drawn.stroke(cache, others)
     drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
     drawn.folders(root, 40, seed=14)
