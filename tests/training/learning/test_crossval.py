@@ -223,7 +223,7 @@ def test_figures_of_the_finding_take_all_types_together():
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"), [(48, "18 groups show a tumor"), (56, "7 groups do not show a tumor")]
+    ("rows", "message"), [(24, "9 groups show a tumor"), (56, "7 groups do not show a tumor")]
 )
 def test_too_few_groups_for_an_interval_are_refused(rows, message):
     data = paired(rows)
