@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.options import report
+from scripts.options import AsJson, BundleFolder, report
 from scripts.worker import Worker, worker
 
 SIDE = 512  # pixels of a slice, as most slices of the public collections have
@@ -57,18 +57,10 @@ class Result:
 
 
 def bench(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            metavar="FOLDER",
-            help="A bundle folder; the default is the bundle of the current release.",
-        ),
-    ] = None,
+    model: BundleFolder = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each variant runs.")] = 15,
     slices: Annotated[int, typer.Option(min=2, help="Slices of the case.")] = 24,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time a case against the usual way.
 

@@ -22,7 +22,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.options import report
+from scripts.options import AsJson, BundleFolder, report
 
 RELEASE = Path(__file__).parent.parent / "hub_model" / "release"
 HOST = "127.0.0.1"
@@ -63,18 +63,10 @@ class _Seen:
 
 
 def bench_api(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            metavar="FOLDER",
-            help="A bundle folder; the default is the bundle of the current release.",
-        ),
-    ] = None,
+    model: BundleFolder = None,
     clients: Annotated[int, typer.Option(min=1, help="How many ask at once.")] = 50,
     seconds: Annotated[float, typer.Option(min=1, help="How long they ask.")] = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a server of the API by many clients at once.
 

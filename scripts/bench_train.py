@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.options import report
+from scripts.options import AsJson, report
 from scripts.worker import Worker, worker
 
 KINDS = ("input", "step", "plain")
@@ -61,7 +61,7 @@ def bench_train(
         str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")
     ] = "mri_tumor_4class",
     rounds: Annotated[int, typer.Option(min=1, help="How often each part runs.")] = 9,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time a recipe's training step, its input alone, and plain training beside them.
 

@@ -43,6 +43,17 @@ Model = Annotated[
     ),
 ]
 
+BundleFolder = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        metavar="FOLDER",
+        help="A bundle folder; the default is the bundle of the current release.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
 
 @dataclass(frozen=True, eq=False)
 class NamedModel:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from scripts.line import RUNS
-from scripts.options import Folder, report
+from scripts.options import AsJson, Folder, report
 
 app = typer.Typer(help="Look at runs.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def show(
 def compare(
     first: Folder,
     second: Folder,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two runs, stage by stage: the same bytes or not, and what makes the difference."""
     from training.pipeline.compare import compare as compared

@@ -137,3 +137,17 @@ def macro_f1(labels: Rows, predicted: Rows, classes: int) -> float:
     hits = np.diag(confusion)
     total = confusion.sum(axis=0) + confusion.sum(axis=1)
     return float(np.divide(2 * hits, total, out=np.zeros(classes), where=total > 0).mean())
+
+
+def ranked(
+    measure: Callable[..., float], positive: NDArray[np.bool_], score: NDArray[np.float64]
+) -> float:
+    """A measure of a ranking, e.g. scikit-learn's `roc_auc_score`; NaN where one side is empty.
+
+    Args:
+        measure: of `positive` and `score`.
+        positive: `(N,)` whether the finding is there.
+        score: `(N,)` higher = more likely there.
+    """
+    both = positive.any() and not positive.all()
+    return float(measure(positive, score)) if both else float("nan")

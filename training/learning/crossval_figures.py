@@ -18,7 +18,7 @@ from training.masks import choice
 from training.masks import figures as mask_figures
 from training.pictures.model import MIN_GROUPS
 from training.recipe import CrossValidationSpec, Recipe
-from training.statistics import Rows, figure, macro_f1, sample
+from training.statistics import Rows, figure, macro_f1, ranked, sample
 
 WORDS: dict[By, str] = {
     "group": "{k} folds, disjoint by group",
@@ -144,11 +144,7 @@ def _statistics(
         return lambda rows: float(hits[rows][among[rows]].mean()) if among[rows].any() else np.nan
 
     def area(measure: Callable[..., float]) -> Callable[[Rows], float]:
-        def statistic(rows: Rows) -> float:
-            both = present[rows].any() and not present[rows].all()
-            return float(measure(present[rows], score[rows])) if both else np.nan
-
-        return statistic
+        return lambda rows: ranked(measure, present[rows], score[rows])
 
     return {
         "accuracy": lambda rows: float((said[rows] == labels[rows]).mean()),

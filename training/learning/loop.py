@@ -36,7 +36,7 @@ from training.learning.trained import Trained
 from training.masks import counts
 from training.recipe import PhaseSpec, Recipe
 from training.recipe.read import RecipeError
-from training.statistics import macro_f1
+from training.statistics import macro_f1, ranked
 from training.tracking import Nowhere, Tracker
 
 __all__ = ["Diverged", "Epoch", "Trained", "train"]
@@ -186,7 +186,5 @@ def _auprc(
 ) -> float | None:
     """Average precision of the finding; None where not both sides are there."""
     asserts = config.neuroguard.finding.asserted_by(config.label_names)
-    positive = asserts[labels]
-    if positive.all() or not positive.any():
-        return None
-    return float(average_precision_score(positive, probs[:, asserts].sum(axis=1)))
+    found = ranked(average_precision_score, asserts[labels], probs[:, asserts].sum(axis=1))
+    return None if math.isnan(found) else found

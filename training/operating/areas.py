@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from training import network_config
 from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import OutOfFold
 from training.learning.trained import WEIGHTS
-from training.operating.rates import Floats, Mask
 from training.operating.table import Row, stated
 from training.recipe import Recipe
+from training.statistics import ranked
 
 
 def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> list[Row]:
@@ -53,18 +53,11 @@ def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> li
             row |= {
                 f"{name}_images": int(side.sum()),
                 f"{name}_with": int(positive.sum()),
-                f"{name}_ap": area(average_precision_score, positive, score),
-                f"{name}_auc": area(roc_auc_score, positive, score),
+                f"{name}_ap": stated(ranked(average_precision_score, positive, score)),
+                f"{name}_auc": stated(ranked(roc_auc_score, positive, score)),
             }
         rows.append(row)
     return rows
-
-
-def area(measure: Callable[[Mask, Floats], float], positive: Mask, score: Floats) -> float | None:
-    """The area, or None where the images are all of one side."""
-    if positive.all() or not positive.any():
-        return None
-    return stated(measure(positive, score))
 
 
 def means(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:

@@ -14,7 +14,7 @@ from hub_model.contract import Figure
 from hub_model.errors import UsageError
 from training.operating.rates import RATES, Floats, Mask, count
 from training.operating.table import Row
-from training.statistics import Rows, figure
+from training.statistics import Rows, figure, ranked
 
 PREDICTIONS, METRICS = "test_predictions.csv", "test_metrics.json"
 SPLIT = "test"
@@ -75,9 +75,12 @@ def figures(tested: Judged, threshold: float) -> dict[str, Figure]:
     def rate(name: str, rows: Rows) -> float:
         return float(count(score[rows], positive[rows], at).rates[name][0])
 
+    def area(measure: Callable[..., float], rows: Rows) -> float:
+        return ranked(measure, positive[rows], score[rows])
+
     measures: dict[str, Callable[[Rows], float]] = {name: partial(rate, name) for name in RATES}
-    measures["average_precision"] = partial(_area, average_precision_score, positive, score)
-    measures["roc_auc"] = partial(_area, roc_auc_score, positive, score)
+    measures["average_precision"] = partial(area, average_precision_score)
+    measures["roc_auc"] = partial(area, roc_auc_score)
     every = np.arange(len(score))
     found = {}
     for name, measure in measures.items():
@@ -91,11 +94,6 @@ def confusion(tested: Judged, threshold: float) -> dict[str, int]:
     """tp, fp, tn and fn of the images that quality lets pass."""
     found = count(tested.score[tested.valid], tested.positive[tested.valid], np.array([threshold]))
     return {name: int(getattr(found, name)[0]) for name in ("tp", "fp", "tn", "fn")}
-
-
-def _area(measure: Callable[..., float], positive: Mask, score: Floats, rows: Rows) -> float:
-    both = positive[rows].any() and not positive[rows].all()
-    return float(measure(positive[rows], score[rows])) if both else float("nan")
 
 
 def _or(measure: Callable[[Rows], float], whole: float, rows: Rows) -> float:

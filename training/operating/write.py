@@ -39,7 +39,7 @@ def scored_of(recipe: Recipe, data: Inputs, found: OutOfFold, temperature: float
         temperature: of the probabilities that are served.
     """
     rows = data.valid & (data.labels != UNKNOWN)
-    asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
+    asserts = recipe.finding.asserted_by(recipe.labels)
     score = probabilities(found.logits[rows], temperature)[:, asserts].sum(axis=1)
     return Scored(score, asserts[data.labels[rows]], found.folds[rows], data.groups[rows])
 

@@ -6,8 +6,6 @@ import hashlib
 import json
 import logging
 
-import numpy as np
-
 from hub_model.calibration import probabilities
 from training import dataset
 from training.dataset.folder import light_rows
@@ -32,7 +30,7 @@ def run(job: Job) -> None:
     selection = json.loads((job.of("policy") / SELECTION).read_text())
     threshold = float(selection["threshold"])
     scores = fitted.scores(job, "test")
-    asserts = np.array([name not in recipe.finding.none_labels for name in recipe.labels])
+    asserts = recipe.finding.asserted_by(recipe.labels)
     probs = probabilities(scores.logits, fitted.temperature(job).temperature)
     data = scores.inputs
     found = Judged(probs[:, asserts].sum(axis=1), asserts[data.labels], data.groups, data.valid)
