@@ -195,9 +195,17 @@ def _model(folder: Path, name: str, model: type[Model]) -> Model:
 
 def _tensors(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
-        return dict(load_file(folder / name))
+        found = dict(load_file(folder / name))
     except (OSError, SafetensorError, TypeError) as error:  # TypeError: a type numpy has not
         raise BundleError(name, f"cannot be read as safetensors: {error}") from error
+    # Libraries may teach numpy types such as bfloat16; which of them are loaded must not count.
+    for key, tensor in found.items():
+        if tensor.dtype.isbuiltin != 1:
+            raise BundleError(
+                name,
+                f"cannot be read as safetensors: {key!r} holds {tensor.dtype}, not a numpy type",
+            )
+    return found
 
 
 def _cross_check(bundle: Bundle) -> None:

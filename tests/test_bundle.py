@@ -314,6 +314,7 @@ def test_tensors_that_do_not_fit_are_named_though_their_hash_fits(folder, name):
 
 @pytest.mark.parametrize("name", [GOLDEN, GUARD_TENSORS])
 def test_what_is_no_safetensors_is_refused(folder, name):
+    import onnx  # noqa: F401 - teaches numpy bfloat16
     import torch
     from safetensors.torch import save_file as save_torch
 

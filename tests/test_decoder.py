@@ -13,6 +13,7 @@ import torch
 from hub_model import engine, small_cnn
 from hub_model.contract import PreprocessSpec
 from hub_model.decoder import Decoder, folded
+from hub_model.engine import base
 from hub_model.network import Network, divided, load_state, state_of, to_half
 
 SIZE = 64
@@ -63,7 +64,7 @@ def test_one_pass_gives_masks_of_any_backbone_and_the_same_answers_as_without(na
 
 
 def test_the_decoder_is_run_on_the_wanted_slices_alone_across_batches(monkeypatch):
-    monkeypatch.setattr(engine, "MAX_BATCH", 2)
+    monkeypatch.setattr(base, "MAX_BATCH", 2)
     ready, images = engine.from_network(made("resnet18"), SPEC), pictures(7)
     whole = engine.run(ready, images, maps=False, masks=engine.every)
     told, decoded = [], []

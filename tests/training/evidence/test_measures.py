@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from hub_model.engine import Engine
+from hub_model.engine import Kind, TorchEngine
+from hub_model.engine.base import Passed
+from hub_model.engine.by_torch import normalised
 from hub_model.network import NetworkOutput
 from tests.training.evidence.drawn import LABELS, RECIPE
 from training.evidence import alike
@@ -75,8 +77,20 @@ def heads():
 def subject(network):
     weight = np.zeros((len(LABELS), 1), np.float32)
     weight[0] = 1
-    engine = Engine(network, RECIPE.preprocess, weight, middle_width=1)
-    return Subject(engine, RECIPE.labels, RECIPE.finding, 1.0)
+    spec = RECIPE.preprocess
+
+    def forward(images: np.ndarray) -> Passed:
+        with torch.inference_mode():
+            found = network(normalised(images, spec))
+        maps = found.feature_map.numpy()
+        return Passed(
+            found.logits.numpy(), found.embedding.numpy(), found.middle.numpy(), maps, None
+        )
+
+    ready = TorchEngine(
+        Kind.TORCH, "drawn", forward, spec, weight, 1, draws=False, network=network, decoder=None
+    )
+    return Subject(ready, RECIPE.labels, RECIPE.finding, 1.0)
 
 
 @dataclass(frozen=True)

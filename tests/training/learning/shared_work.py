@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +49,7 @@ def main(
         *overrides, data=data, checkpoints=out / "checkpoints", metrics=out / "metrics.jsonl"
     )
     save_file(trained.state, out / f"{rank}.safetensors")
-    history = [asdict(epoch) for epoch in trained.history]
+    history = [epoch.line for epoch in trained.history]
     (out / f"{rank}.json").write_text(json.dumps(history))
 
 

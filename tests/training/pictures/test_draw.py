@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,7 +17,7 @@ from training.pictures.model import CurvesFile, read_json
 
 SIZE_LIMIT = 150_000  # bytes of one picture
 
-HISTORY = [asdict(one) for one in small.history()]
+HISTORY = [one.line for one in small.history()]
 
 
 @pytest.fixture

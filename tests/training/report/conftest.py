@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def _run(folder: Path) -> Path:
     material = small.material(folder)
     spec = {"folds": small.FOLDS, "by": ["group", "image"]}
     _dump(folder / "recipe.json", {**material.recipe.model_dump(mode="json"), "crossval": spec})
-    history = [asdict(one) for one in material.history]
+    history = [one.line for one in material.history]
     _dump(folder / "train" / "history.json", history)
     for number in range(small.FOLDS):
         _dump(folder / "train" / "by_group" / f"fold-{number}" / "history.json", history)
