@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from hub_model import bundle, contract
 from hub_model.image_statistics import NAMES
@@ -59,6 +61,22 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file() and path.name not in bundle.HUB_FILES
     }
+
+
+def change_json(folder: Path, name: str, change: Callable[[Any], object]) -> None:
+    """Change a JSON file as `change` does, and the manifest so that it fits."""
+    tree = json.loads((folder / name).read_text())
+    change(tree)
+    (folder / name).write_text(json.dumps(tree))
+    bundle.write_manifest(folder)
+
+
+def change_tensors(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """The same for a file of tensors."""
+    tensors = load_file(folder / name)
+    change(tensors)
+    save_file(tensors, folder / name)
+    bundle.write_manifest(folder)
 
 
 def _json_files() -> dict[str, BaseModel]:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
 
 from hub_model import bundle, contract
 from hub_model.contract import (
@@ -27,7 +26,14 @@ from hub_model.contract import (
 )
 from hub_model.errors import BundleError
 from hub_model.predictor import GuardedClassifier
-from tests.bundle_files import SIZE, WIDTH, contents, write_bundle
+from tests.bundle_files import (
+    SIZE,
+    WIDTH,
+    change_json,
+    change_tensors,
+    contents,
+    write_bundle,
+)
 
 PLOT, MODULE = f"{contract.REPORTS}/risk.svg", f"{contract.PACKAGE}/__init__.py"
 EVERY_FILE = (*contract.REQUIRED_FILES, PLOT, MODULE)
@@ -50,22 +56,6 @@ def refusal(folder, name):
     assert caught.value.file == name
     assert str(caught.value).startswith(f"{name}: ")
     return str(caught.value)
-
-
-def change_json(folder, name, change):
-    """Change a JSON file as `change` does, and the manifest so that it fits."""
-    tree = json.loads((folder / name).read_text())
-    change(tree)
-    (folder / name).write_text(json.dumps(tree))
-    bundle.write_manifest(folder)
-
-
-def change_tensors(folder, name, change):
-    """The same for a file of tensors."""
-    tensors = load_file(folder / name)
-    change(tensors)
-    save_file(tensors, folder / name)
-    bundle.write_manifest(folder)
 
 
 def test_what_was_written_is_what_is_read(folder):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from hub_model import GuardedClassifier, bundle, calibration, contract, engine
 from hub_model.case import Case
@@ -16,6 +16,7 @@ from hub_model.contract import CONFIG, DECODER_WEIGHTS, GOLDEN, Reason, Verdict
 from hub_model.errors import BundleError
 from hub_model.volumes import clean
 from tests import masked_bundle
+from tests.bundle_files import change_json, change_tensors
 from training import preparing
 from training.sources.phantom import phantom_records
 
@@ -47,20 +48,6 @@ def refusal(folder, name):
         GuardedClassifier.from_folder(folder)
     assert caught.value.file == name
     return str(caught.value)
-
-
-def change_json(folder, name, change):
-    tree = json.loads((folder / name).read_text())
-    change(tree)
-    (folder / name).write_text(json.dumps(tree, indent=2) + "\n")
-    bundle.write_manifest(folder)
-
-
-def change_tensors(folder, name, change):
-    tensors = load_file(folder / name)
-    change(tensors)
-    save_file(tensors, folder / name)
-    bundle.write_manifest(folder)
 
 
 def with_thresholds(classifier, **thresholds):

@@ -10,42 +10,29 @@ from torch import Tensor
 from hub_model import engine
 from hub_model.contract import (
     FORMAT_VERSION,
-    Aggregation,
     FeatureWidths,
     FindingSpec,
     GuardedConfig,
     GuardFile,
     MemberFile,
-    MetricsFile,
     ModelCardFacts,
     ModelConfig,
-    PolicyFile,
     PreprocessSpec,
     QualityLimits,
-    Sample,
-    TemperatureFile,
-    Thresholds,
 )
 from hub_model.guard import Guard
 from hub_model.image_statistics import NAMES
 from hub_model.network import build, load_state, middle_width, to_half
+from tests import unmeasured
 from training import network_config
 from training.bundle import export
 from training.inputs import Inputs
 from training.scores import Scores, score
 
 SIZE = 64  # pixels; the smallest at which a ResNet still has a feature map
-ANY_ANSWER = {
-    "tau_conf": 0,
-    "tau_finding": 0,
-    "tau_none": 0,
-    "tau_none_slice": 0,
-    "tau_domain": 0,
-    "min_valid_slices": 1,
-    "min_agreement": 0,
-    "min_agreement_none": 0,
-}
-NOTHING_KNOWN = Sample(split="not known", n_images=0, n_groups=0)
+LIMITS = QualityLimits(
+    min_side=16, min_levels=8, min_contrast=0.02, min_foreground=0.05, max_colour=0.1
+)
 
 
 def write_untrained(
@@ -92,14 +79,7 @@ def write_untrained(
         config=config,
         state=state,
         shown=_scored(config, state, graph) if graph else None,
-        temperature=TemperatureFile(
-            temperature=1.5,
-            fitted_on=NOTHING_KNOWN,
-            nll_before=None,
-            nll_after=None,
-            ece_before=None,
-            ece_after=None,
-        ),
+        temperature=unmeasured.temperature(1.5),
         guard=Guard(
             GuardFile(
                 members=(
@@ -124,18 +104,9 @@ def write_untrained(
             ),
             {"none.weight": np.zeros(width, np.float32), "none.bias": np.zeros((), np.float32)},
         ),
-        policy=PolicyFile(
-            thresholds=Thresholds(**{**ANY_ANSWER, **thresholds}),
-            aggregation=Aggregation(kind="mean_probability", level=1),
-            quality=QualityLimits(
-                min_side=16, min_levels=8, min_contrast=0.02, min_foreground=0.05, max_colour=0.1
-            ),
-            promises=(),
-        ),
-        metrics=MetricsFile(phantom=True, figures={}, tables={}),
-        environment=export.environment(
-            recipe={}, digest="0" * 64, fingerprint="not known", sources={}, seed=0
-        ),
+        policy=unmeasured.policy(LIMITS, **thresholds),
+        metrics=unmeasured.METRICS,
+        environment=unmeasured.environment(),
     )
 
 
