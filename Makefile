@@ -23,7 +23,7 @@ demo: $(READY)
 	$(PY) -m scripts.demo
 
 test: $(READY)
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(PY) -m ruff format --check .

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.loopback_api import LoopbackHub
 from tests.loopback_hub import serve
@@ -32,6 +33,8 @@ os.environ.update(
     HF_DATASETS_DISABLE_PROGRESS_BARS="1",
     GRADIO_ANALYTICS_ENABLED="False",
 )
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 for _overriding in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_TOKEN_PATH"):
     os.environ.pop(_overriding, None)
 
@@ -103,8 +106,12 @@ def phantom_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     from training import pipeline, recipe
 
     kept: Path | None = request.config.getoption("--phantom-run")
-    folder = kept or tmp_path_factory.mktemp("runs") / "phantom"
-    pipeline.run(recipe.load("phantom", SMALL_PHANTOM), folder, pipeline.Wish(skip=("audit",)))
+    base = tmp_path_factory.getbasetemp()
+    of_all = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = kept or of_all / "runs" / "phantom"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):  # the first worker makes it, the others find it made
+        pipeline.run(recipe.load("phantom", SMALL_PHANTOM), folder, pipeline.Wish(skip=("audit",)))
     return folder
 
 
