@@ -58,10 +58,10 @@ def run(
 ) -> None:
     """Run a recipe, from its sources to a bundle.
 
-    Stages: fetch, split, audit, validate, prepare, train, calibrate, guard, policy, evaluate,
-    tested, export, publish. One whose code, keys and inputs are as they were is not run again, nor
-    one that another run beside this has done; a run that was stopped goes on where it was. Prints
-    the bundle's folder, or that of the last stage that was asked for.
+    Stages: fetch, features, split, audit, validate, prepare, train, calibrate, guard, policy,
+    evaluate, tested, export, publish. One whose code, keys and inputs are as they were is not run
+    again, nor one that another run beside this has done; a run that was stopped goes on where it
+    was. Prints the bundle's folder, or that of the last stage that was asked for.
     """
     from hub_model.errors import UsageError
     from training import recipe as recipes

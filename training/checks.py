@@ -7,7 +7,7 @@ can be trained on at all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ def examine(
     limits: ChecksSpec,
     finding: FindingSpec,
     *,
+    before: Iterable[Finding] = (),
     leaky: bool = False,
     progress: bool = True,
 ) -> Validation:
@@ -57,6 +58,7 @@ def examine(
         dataset: as `training.dataset.load` gives it.
         limits: of the recipe; its `fail_on` is for `refuse`.
         finding: what the recipe looks for, and which labels deny it.
+        before: what was found in the files that it was built of.
         leaky: the splits are the source's own, which is known to share images: a warning then.
         progress: show a bar on stderr.
 
@@ -67,6 +69,7 @@ def examine(
     names = next(iter(dataset.values())).features["label"].names
     classes = _classes(rows, list(dataset), names)
     found = chain(
+        before,
         faults(rows, look_at(images_of(dataset), progress=progress), limits),
         _identical(rows, leaky),
         _contradictions(rows, finding),

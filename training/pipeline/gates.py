@@ -28,7 +28,7 @@ def check(recipe: Recipe, stage: str, folder: Path) -> None:
 
     Raises:
         AuditFailed: a finding of the audit is as severe as `audit.fail_on`.
-        ChecksFailed: a fault of the images is as severe as `checks.fail_on`.
+        ChecksFailed: a fault of the files or images is as severe as `checks.fail_on`.
     """
     if stage == "audit" and recipe.audit.fail_on != "never":
         from training.audit.model import Report
@@ -40,6 +40,16 @@ def check(recipe: Recipe, stage: str, folder: Path) -> None:
                 f"the audit found {len(worst)} times severity {found.worst}, audit.fail_on is "
                 f"{recipe.audit.fail_on}: {worst[0]} The whole report is in the run's folder, "
                 "audit/audit.html"
+            )
+    if stage == "features" and recipe.checks.fail_on != "never":
+        from training.checks import ChecksFailed, failing
+        from training.features.checks import CHECKS, Checks
+
+        told = Checks.model_validate_json((folder / CHECKS).read_bytes())
+        if faults := failing(told.findings, recipe.checks.fail_on):
+            raise ChecksFailed(
+                f"{' '.join(one.found for one in faults)} checks.fail_on is "
+                f"{recipe.checks.fail_on!r}: features/{CHECKS} in the run's folder says what to do"
             )
     if stage == "validate" and recipe.checks.fail_on != "never":
         from training import checks

@@ -161,7 +161,7 @@ def decide(
     held = wish.holds(stage)
     if held is not None:
         return _held(folder, stage, wish, shape, found, held)
-    for name in stage.needs:
+    for name in stage.reads(recipe):
         if before[name].action in (Action.SKIP, Action.NOT_ASKED):
             raise UsageError(
                 f"{stage.name} reads the result of {name}, which is {before[name].reasons[0]} and "
@@ -215,7 +215,8 @@ def _held(
 
 def _readers(stage: Stage, wish: Wish) -> list[str]:
     """Stages that are to run and read the result of this one."""
-    return [one.name for one in wish.stages if stage.name in one.needs and wish.holds(one) is None]
+    found = [one for one in wish.stages if stage.name in (*one.needs, *one.may_need)]
+    return [one.name for one in found if wish.holds(one) is None]
 
 
 def _shape(
@@ -227,7 +228,7 @@ def _shape(
         code=stage.code,
         libraries=code.libraries(),
         config=config_slice(recipe, stage.keys),
-        inputs={name: before[name].digest for name in stage.needs},
+        inputs={name: before[name].digest for name in stage.reads(recipe)},
         outside={name: outside(path, known.get(name)) for name, path in sorted(paths.items())},
     )
 

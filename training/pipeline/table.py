@@ -47,6 +47,7 @@ class Stage:
         keys: dotted keys of the recipe that shape its result.
         leaves: names of its files and folders, for people.
         needs: stages whose results it reads.
+        may_need: the same of stages that a recipe need not ask for.
         outside: files and folders from outside the run that it reads, by name.
         packages: whose modules belong to its code though no import names them.
         told: patterns of outputs that are no part of the result, see `content.digest`.
@@ -60,6 +61,7 @@ class Stage:
     keys: tuple[str, ...]
     leaves: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    may_need: tuple[str, ...] = ()
     outside: Callable[[Recipe], Outside] = _nothing
     packages: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
@@ -76,6 +78,11 @@ class Stage:
     def code(self) -> str:
         """Version of its code."""
         return code.version(self.module, *self.packages)
+
+    def reads(self, recipe: Recipe) -> tuple[str, ...]:
+        """Stages whose results it reads."""
+        asked = (name for name in self.may_need if BY_NAME[name].not_asked(recipe) is None)
+        return (*self.needs, *asked)
 
     def load(self) -> StageModule:
         """Its module."""
@@ -130,6 +137,10 @@ def _no_repository(recipe: Recipe) -> str | None:
     return None if recipe.publish else "the recipe names no repository (publish.repo)"
 
 
+def _no_label_file(recipe: Recipe) -> str | None:
+    return None if recipe.data.labels else "the recipe reads no labelled DICOM files (data.labels)"
+
+
 def _no_threshold(recipe: Recipe) -> str | None:
     return None if recipe.threshold else "the recipe cuts at no threshold of its own (threshold)"
 
@@ -155,6 +166,14 @@ STAGES = (
         told=("places.json",),
     ),
     Stage(
+        "features",
+        "look at every file of a folder of labelled DICOM files",
+        keys=("data.source", "data.labels", "finding", "preprocess", "phantom"),
+        leaves=("features.parquet", "checks.json", "hu_histograms.svg"),
+        needs=("fetch",),
+        not_asked=_no_label_file,
+    ),
+    Stage(
         "split",
         "build the dataset, divided by group",
         keys=_DIVISION,
@@ -177,6 +196,7 @@ STAGES = (
         keys=("checks", "labels", "finding"),
         leaves=("validation.json",),
         needs=("split",),
+        may_need=("features",),
     ),
     Stage(
         "prepare",

@@ -6,17 +6,16 @@ hashed, with no secret, so that it groups but is not read; who can guess the ide
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub_model.errors import InputRejected
 from training.sources import Record, SourceError
-from training.sources.layout import LabelFile, Source
+from training.sources.ct_match import Match, detail, match
+from training.sources.layout import Source
 from training.sources.survey import Notes, Survey
 
 if TYPE_CHECKING:
@@ -38,161 +37,102 @@ def survey(source: Source, root: Path) -> Survey:
 
     Raises:
         SourceError: no CSV or several, a column missing, one id with two labels, two files of one
-            stem, or no file that has a label.
+            stem, no file that has a label, or a label that the table does not know.
     """
-    files, _, warnings = _labelled(source, root)
-    return Survey(tuple(file.relative_to(root).as_posix() for file in files), warnings)
+    found = usable(source, root)
+    paths = tuple(file.relative_to(root).as_posix() for file in found.used)
+    return Survey(paths, tuple(found.warnings(source.name)))
 
 
 def read(source: Source, root: Path, notes: Notes) -> Iterator[Record]:
     """The labelled files, one at a time, sorted by path, whether they decode or not.
 
     Raises:
-        SourceError: as `survey`; or a label that the table does not know.
+        SourceError: as `survey`.
     """
-    files, labels, warnings = _labelled(source, root)
-    notes.say(*warnings)
-    notes.say(_balance(source, Counter(labels[file.stem] for file in files)))
-    classes = _detail(source).classes
-    for file in files:
+    found = usable(source, root)
+    notes.say(*found.warnings(source.name), _balance(source, found.counts))
+    classes = detail(source).classes
+    for file in found.used:
         data = file.read_bytes()
         path = file.relative_to(root).as_posix()
-        label = labels[file.stem]
-        if (modality := _modality(data)) not in ("CT", ""):  # the build refuses what does not read
+        label = found.label(file)
+        header = header_of(data)
+        if (modality := stated(header, "Modality")) not in ("CT", ""):
             notes.add(f"files of source {source.name} of modality {modality}: left out", path)
             continue
-        if classes and label not in classes:
-            raise SourceError(
-                f"source {source.name}: label {label!r}: expected {', '.join(classes)}"
-            )
         meaning = classes.get(label)
         yield Record(
             image=data,
             label=label if meaning is None else meaning.label,
             finding=None if meaning is None else meaning.finding,
-            group=_group(data, path, source, notes),
+            group=_group(header, path, source, notes),
             source=source.name,
             path=path,
         )
 
 
-def _balance(source: Source, counts: Counter[str]) -> str:
+def usable(source: Source, root: Path) -> Match:
+    """The files and their labels.
+
+    Raises:
+        SourceError: as `survey`, with the first fault.
+    """
+    found = match(source, root)
+    if fault := next(found.faults(source.name), None):
+        raise SourceError(fault.sentence)
+    return found
+
+
+def _balance(source: Source, counts: dict[str, int]) -> str:
     """How many files each label has, and how uneven that is."""
-    told = ", ".join(f"{label!r} {count}" for label, count in sorted(counts.items()))
+    told = ", ".join(f"{label!r} {count}" for label, count in counts.items())
     rare, common = min(counts.values()), max(counts.values())
     return f"files of source {source.name} by label: {told}; {common / rare:.1f} to 1"
 
 
-def _detail(source: Source) -> LabelFile:
-    if not isinstance(source.detail, LabelFile):
-        raise TypeError(f"source {source.name} of layout ct needs LabelFile as its detail")
-    return source.detail
-
-
-def _labelled(source: Source, root: Path) -> tuple[list[Path], dict[str, str], tuple[str, ...]]:
-    """Files that have a label, sorted; id to label; warnings."""
-    files = sorted(file for file in root.rglob("*") if file.suffix.lower() == ".dcm")
-    if twice := [stem for stem, n in Counter(file.stem for file in files).items() if n > 1]:
-        raise SourceError(
-            f"source {source.name}: {len(twice)} ids have several files, e.g. {twice[0]}: an id "
-            "names one file, so keep one of each"
-        )
-    labels, warnings = _labels(source, _table(source, root))
-    used = [file for file in files if file.stem in labels]
-    if not used:
-        raise SourceError(
-            f"source {source.name}: none of {len(files)} .dcm files has one of the {len(labels)} "
-            "ids in the CSV: an id is a file's name without .dcm"
-        )
-    for count, what in (
-        (len(labels) - len(used), "ids of source {} have no file"),
-        (len(files) - len(used), "files of source {} have no label: left out"),
-    ):
-        if count:
-            warnings.append(f"{count} {what.format(source.name)}")
-    return used, labels, tuple(warnings)
-
-
-def _table(source: Source, root: Path) -> Path:
-    name = _detail(source).name
-    found = sorted(root.glob("*.csv")) if name is None else [root / name]
-    if len(found) != 1 or not found[0].is_file():
-        raise SourceError(
-            f"source {source.name}: {len(found) if name is None else 'no'} CSV of labels"
-            f"{' at the top' if name is None else f' named {name}'}, expected one: name it in the "
-            "entry"
-        )
-    return found[0]
-
-
-def _labels(source: Source, file: Path) -> tuple[dict[str, str], list[str]]:
-    """Id to label, and warnings about rows."""
-    column = _detail(source).column
-    labels: dict[str, str] = {}
-    again = empty = 0
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        table = csv.DictReader(lines)
-        id_column = _id_column(source, table.fieldnames or (), column)
-        for row in table:
-            name, label = (row[id_column] or "").strip(), (row[column] or "").strip()
-            if not name or not label:
-                empty += 1
-                continue
-            again += name in labels
-            if labels.setdefault(name, label) != label:
-                raise SourceError(
-                    f"source {source.name}: line {table.line_num} of the CSV gives {name} a second "
-                    f"label ({labels[name]!r}, then {label!r}): keep the right one"
-                )
-    warnings = []
-    if again:
-        warnings.append(f"{again} rows of source {source.name} repeat an id and its label")
-    if empty:
-        warnings.append(f"{empty} rows of source {source.name} have no id or no label: left out")
-    return labels, warnings
-
-
-def _id_column(source: Source, found: Iterable[str], label: str) -> str:
-    columns, wanted = list(found), _detail(source).id_column
-    others = [name for name in columns if name != label]
-    named = [name for name in others if name.strip().casefold() == "id"]
-    if wanted is not None:
-        named, others = [name for name in others if name == wanted], []
-    if label in columns and len(named) < 2 and (named or others):
-        return (named or others)[0]
-    raise SourceError(
-        f"source {source.name}: the CSV has the columns {', '.join(columns) or 'none'}: expected "
-        f"{label} and {'one of ids' if wanted is None else wanted}"
-    )
-
-
-def _group(data: bytes, path: str, source: Source, notes: Notes) -> str | None:
+def _group(header: Dataset | None, path: str, source: Source, notes: Notes) -> str | None:
     """Pseudonym of the patient, or of the study where no patient is stated; None for neither."""
-    header = _header(data)
-    if header is None:
+    if header is None:  # the build counts what does not read
         return None
-    if any(str(header.get(keyword) or "").strip() for keyword in _IDENTITY):
+    if names_somebody(header):
         notes.add(
             f"files of source {source.name} that hold a name or a date of birth: remove those "
             "before anything is pushed",
             path,
         )
+    found = pseudonym(header, source.name)
+    if found is None:
+        notes.add(f"files of source {source.name} without a patient or study, no group", path)
+    return found
+
+
+def names_somebody(header: Dataset) -> bool:
+    """Whether a name or a date of birth stands in the file."""
+    return any(stated(header, keyword) for keyword in _IDENTITY)
+
+
+def pseudonym(header: Dataset, source: str) -> str | None:
+    """Of the patient, or of the study where no patient is stated; None for neither."""
     for keyword in _PATIENT:
-        if value := str(header.get(keyword) or "").strip():
-            digest = hashlib.sha256(f"{source.name} {keyword} {value}".encode()).hexdigest()
-            return f"{source.name}-{digest[:16]}"
-    notes.add(f"files of source {source.name} without a patient or study, no group", path)
+        if value := stated(header, keyword):
+            digest = hashlib.sha256(f"{source} {keyword} {value}".encode()).hexdigest()
+            return f"{source}-{digest[:16]}"
     return None
 
 
-def _modality(data: bytes) -> str:
-    """What the header states; "" where it states nothing or the file is no DICOM."""
-    header = _header(data)
-    return "" if header is None else str(header.get("Modality") or "").strip()
+def stated(header: Dataset | None, keyword: str) -> str:
+    """An element as text; "" where it is missing or empty, or the file is no DICOM."""
+    return "" if header is None else str(header.get(keyword) or "").strip()
 
 
-def _header(data: bytes) -> Dataset | None:
-    """The few elements that identify, or None where the file is no DICOM."""
+def header_of(data: bytes, *more: str) -> Dataset | None:
+    """The few elements that identify, or None where the file is no DICOM.
+
+    Args:
+        data: the whole file.
+        more: keywords of other elements to read.
+    """
     from pydicom import dcmread
 
     from hub_model.reading.decoders import silence_pydicom
@@ -205,7 +145,7 @@ def _header(data: bytes) -> Dataset | None:
                 io.BytesIO(data),
                 force=True,  # files without a preamble are read in serving too
                 stop_before_pixels=True,
-                specific_tags=["Modality", *_PATIENT, *_IDENTITY],
+                specific_tags=["Modality", *_PATIENT, *_IDENTITY, *more],
             )
     except InputRejected:
         return None

@@ -22,7 +22,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 def test_runs_with_the_same_results_agree_in_every_stage(run: Path, phantom_run: Path) -> None:
     found = {one.stage: (one.same, one.why) for one in compare(run, phantom_run)}
-    assert {found.pop(name) for name in ("audit", "tested", "publish")} == {(None, ())}
+    assert {found.pop(name) for name in ("audit", "features", "tested", "publish")} == {(None, ())}
     assert set(found.values()) == {(True, ())}
 
 

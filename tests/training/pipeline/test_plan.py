@@ -13,22 +13,24 @@ from tests.training.pipeline.conftest import NO_AUDIT, planned, recipe, tree
 from training.pipeline import Run, Wish, code, record
 from training.pipeline.plan import Action
 from training.pipeline.table import NAMES, STAGES
+from training.recipe import load
 
 ORDER = (
-    "fetch", "split", "audit", "validate", "prepare", "train", "calibrate", "guard", "policy",
-    "evaluate", "tested", "export", "publish",
+    "fetch", "features", "split", "audit", "validate", "prepare", "train", "calibrate", "guard",
+    "policy", "evaluate", "tested", "export", "publish",
 )  # fmt: skip
 
 
 def test_the_stages_stand_in_an_order_in_which_each_finds_what_it_needs() -> None:
     assert NAMES == ORDER
     for number, stage in enumerate(STAGES):
-        assert set(stage.needs) <= set(ORDER[:number])
+        assert {*stage.needs, *stage.may_need} <= set(ORDER[:number])
 
 
 def test_nothing_of_a_finished_run_is_planned_to_be_run(run: Path) -> None:
     steps = planned(run)
-    others = {"audit": Action.SKIP, "tested": Action.NOT_ASKED, "publish": Action.NOT_ASKED}
+    others = dict.fromkeys(("features", "tested", "publish"), Action.NOT_ASKED)
+    others["audit"] = Action.SKIP
     assert {name: step.action for name, step in steps.items()} == {
         name: others.get(name, Action.REUSE) for name in NAMES
     }
@@ -112,8 +114,8 @@ def test_a_dry_run_writes_the_plan_and_runs_nothing(run: Path) -> None:
 def test_a_dry_run_of_nothing_yet_plans_every_stage(tmp_path: Path) -> None:
     path = Run(recipe(), tmp_path / "runs" / "new").plan()
     actions = {one["name"]: one["action"] for one in json.loads(path.read_text())["stages"]}
-    assert {name for name, action in actions.items() if action != "run"} == {"tested", "publish"}
-    assert actions["tested"] == actions["publish"] == "not asked for"
+    left = {name: action for name, action in actions.items() if action != "run"}
+    assert left == dict.fromkeys(("features", "tested", "publish"), "not asked for")
     assert sorted(one.name for one in path.parent.iterdir()) == ["plan.json", "recipe.json"]
 
 
@@ -152,12 +154,19 @@ def test_skip_and_resume_together_hold_both_back(run: Path) -> None:
     both = Wish(resume_from="guard", skip=("evaluate",))
     steps = planned(run, wish=both)
     held = {name for name in NAMES if steps[name].action is Action.HELD}
-    assert held == {*ORDER[:2], "validate", "prepare", "train", "calibrate", "evaluate"}
+    assert held == {"fetch", "split", "validate", "prepare", "train", "calibrate", "evaluate"}
     assert steps["train"].reasons == ("before guard, which is resumed from",)
     assert steps["evaluate"].reasons == ("skipped",)
     assert steps["guard"].action is Action.REUSE
     with pytest.raises(UsageError, match=r"evaluate is skipped.*evaluate\.top_per_class was 6"):
         planned(run, "evaluate.top_per_class=2", wish=both)
+
+
+def test_what_need_not_be_asked_for_is_read_where_it_is(tmp_path: Path) -> None:
+    for name, read in (("ct_binary", {"split", "features"}), ("phantom", {"split"})):
+        path = Run(load(name), tmp_path / "runs" / name).plan()
+        stages = {one["name"]: one for one in json.loads(path.read_text())["stages"]}
+        assert stages["validate"]["inputs"].keys() == read
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from hub_model import GuardedClassifier, contract, read_case
@@ -246,6 +247,8 @@ def test_a_ct_bundle_promises_its_sensitivity_and_its_tables_agree(finish):
     test = dataset.load(finished.dataset)["test"]
     assert [row["path"] for row in rows] == list(test["path"])
     assert "PHANTOM" not in " ".join(test["group"])
+    features = pq.read_table(finished.folder / "features" / "features.parquet").to_pylist()
+    assert {row["group"] for row in features} >= set(test["group"])
 
 
 def test_ct_and_mr_bundles_abstain_from_each_others_slices(finish, phantom_bundle, tmp_path):
