@@ -55,6 +55,14 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="STAGE", help="Run no stage after this one.")
     ] = None,
+    run_grid: Annotated[
+        bool,
+        typer.Option(
+            "--run-grid",
+            help="First train every candidate of the recipe (grid), and go on with the one that "
+            "ranks best on the folds; what each came to is in grid_results.csv.",
+        ),
+    ] = False,
 ) -> None:
     """Run a recipe, from its sources to a bundle.
 
@@ -71,6 +79,14 @@ def run(
         raise UsageError("--out names the run's folder and --run-id its name: give one of them")
     found = recipes.load(recipe, overrides or ())
     folder = out or RUNS / (run_id or f"{found.name}-{found.digest[:DIGITS]}")
+    if run_grid:
+        from training import grid
+        from training.operating import candidates
+
+        if dry_run:
+            raise UsageError("--dry-run runs nothing, --run-grid trains candidates: give one")
+        found = grid.search(lambda more: recipes.load(recipe, (*(overrides or ()), *more)), folder)
+        report(f"grid: {candidates.told(folder)}")
     going = Run(found, folder, Wish(tuple(skip or ()), resume_from, until))
     if going.team.main:
         report(f"recipe {found.name}, hash {found.digest[:12]}, run {folder.name}")

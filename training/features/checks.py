@@ -94,6 +94,8 @@ def _of_names(source: str, found: Match) -> Iterator[Finding]:
             remedy="Mend the CSV or the names of the files, or state data.labels as they are.",
             counts={"at_fault": fault.count},
         )
+    if not found.labels:
+        return
     sides: tuple[tuple[str, int, str, str, Sequence[str]], ...] = (
         ("repeated_rows", found.rows.repeated, "rows repeat an id and its label",
          "They are read once.", ()),

@@ -21,6 +21,8 @@ from training.operating.table import Row, stated
 from training.recipe import Recipe
 from training.statistics import ranked
 
+AREAS = ("validation_ap", "validation_auc", "train_ap", "train_auc")
+
 
 def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> list[Row]:
     """A row a fold: average precision and ROC area of its own images and of those learnt from.
@@ -43,27 +45,50 @@ def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> li
         load_state(network, load_file(folder / f"fold-{number}" / WEIGHTS))
         ready = engine.from_network(network, recipe.preprocess)
         own = engine.run(ready, data.rows(learnt).images, maps=False).logits
-        row: Row = {"fold": number}
-        for name, side, logits in (
-            ("validation", judged, found.logits[judged]),
-            ("train", learnt, own),
-        ):
-            positive = asserts[data.labels[side]]
-            score = probabilities(logits, 1.0)[:, asserts].sum(axis=1)
-            row |= {
-                f"{name}_images": int(side.sum()),
-                f"{name}_with": int(positive.sum()),
-                f"{name}_ap": stated(ranked(average_precision_score, positive, score)),
-                f"{name}_auc": stated(ranked(roc_auc_score, positive, score)),
-            }
-        rows.append(row)
+        rows.append(
+            {"fold": number}
+            | _ranked("validation", asserts, data.labels[judged], found.logits[judged])
+            | _ranked("train", asserts, data.labels[learnt], own)
+        )
     return rows
 
 
+def held_out(recipe: Recipe, data: Inputs, found: OutOfFold) -> list[Row]:
+    """The same of each fold's own images alone, for which no network has to be run.
+
+    Args:
+        recipe: names the classes.
+        data: the images that were divided.
+        found: what the networks said out of fold.
+    """
+    asserts = recipe.finding.asserted_by(recipe.labels)
+    typed = data.labels != UNKNOWN
+    return [
+        {"fold": number} | _ranked("validation", asserts, data.labels[side], found.logits[side])
+        for number in np.unique(found.folds).tolist()
+        for side in (typed & (found.folds == number),)
+    ]
+
+
+def _ranked(
+    name: str, asserts: NDArray[np.bool_], labels: NDArray[np.int64], logits: NDArray[np.float32]
+) -> Row:
+    positive = asserts[labels]
+    score = probabilities(logits, 1.0)[:, asserts].sum(axis=1)
+    return {
+        f"{name}_images": len(labels),
+        f"{name}_with": int(positive.sum()),
+        f"{name}_ap": stated(ranked(average_precision_score, positive, score)),
+        f"{name}_auc": stated(ranked(roc_auc_score, positive, score)),
+    }
+
+
 def means(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
-    """Mean and standard deviation (n - 1) over the folds of every area; None where none has it."""
+    """Mean and standard deviation (n - 1) over folds of the areas in rows; None: none has it."""
     found: dict[str, dict[str, float | None]] = {}
-    for name in ("validation_ap", "validation_auc", "train_ap", "train_auc"):
+    for name in AREAS:
+        if not any(name in row for row in rows):
+            continue
         values: NDArray[np.float64] = np.array(
             [value for row in rows if isinstance(value := row[name], float)], np.float64
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,9 @@ def scored_of(recipe: Recipe, data: Inputs, found: OutOfFold, temperature: float
     return Scored(score, asserts[data.labels[rows]], found.folds[rows], data.groups[rows])
 
 
-def write(out: Path, spec: ThresholdSpec, scored: Scored, ranked: Sequence[Row]) -> Chosen:
+def write(
+    out: Path, spec: ThresholdSpec, scored: Scored, ranked: Sequence[Row], tried: int = 0
+) -> Chosen:
     """Choose, and write the tables, the choice and the figures of the folds.
 
     The tables are written first: they show what could be reached where nothing can be chosen.
@@ -54,6 +56,8 @@ def write(out: Path, spec: ThresholdSpec, scored: Scored, ranked: Sequence[Row])
         spec: the recipe's.
         scored: what is chosen on.
         ranked: rows of `areas.of_folds`.
+        tried: recipes that this one was chosen among on the same images: a bound that holds for all
+            of them together holds for the one that was taken (Bonferroni).
 
     Raises:
         NoOperatingPoint: see `choice.choose`.
@@ -63,11 +67,13 @@ def write(out: Path, spec: ThresholdSpec, scored: Scored, ranked: Sequence[Row])
     table = of_folds(scored.score, scored.positive, scored.folds, thresholds)
     write_csv(out / BY_FOLD, table.by_fold)
     write_csv(out / SUMMARY, table.summary)
-    bounds = bounds_for(wanted, scored.score, scored.positive, scored.groups, thresholds)
+    surer = replace(wanted, confidence=1 - (1 - wanted.confidence) / max(tried, 1))
+    bounds = bounds_for(surer, scored.score, scored.positive, scored.groups, thresholds)
     chosen = choose(table, bounds, wanted)
     write_json(
         out / SELECTION,
         told(chosen, wanted)
+        | {"candidates_tried": tried}
         | {"n_images": len(scored.score), "n_groups": len(np.unique(scored.groups))}
         | {"n_images_with": int(scored.positive.sum())}
         | {"n_groups_with": len(np.unique(scored.groups[scored.positive]))},

@@ -21,7 +21,7 @@ from pathlib import Path
 from hub_model.errors import NeuroguardError, UsageError
 from training import content, report, tracking
 from training.checkout import code_commit
-from training.operating import uses
+from training.operating import candidates, uses
 from training.pipeline import code, gates, log, manifest, peak, plan, pointing, record
 from training.pipeline.manifest import Manifest, StageLine, Status
 from training.pipeline.plan import Action, Shape, Step, Wish
@@ -278,6 +278,8 @@ def _data(folder: Path) -> dict[str, str]:
             found[name] = f"{one['origin']} {one['digest'] or ''}".strip()
     if built.is_file():
         found["dataset"] = json.loads(built.read_text())["fingerprint"]
+    if taken := candidates.told(folder):
+        found["grid"] = taken
     if scored := uses.told(folder):
         found["test"] = scored
     return found

@@ -254,7 +254,7 @@ STAGES = (
         "choose thresholds that keep the promises",
         keys=(
             "policy", "guard.refusal", "quality", "labels", "finding", "crossval", "threshold",
-            *_BESIDE,
+            "grid", *_BESIDE,
         ),
         leaves=(
             "final_policy_config.json", "cv_thresholds_by_fold.csv", "cv_thresholds_summary.csv",

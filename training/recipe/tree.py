@@ -30,6 +30,7 @@ from hub_model.guard import KINDS
 from training.recipe.ct_spec import LabelFileSpec, ThresholdSpec
 from training.recipe.errors import explain
 from training.recipe.evidence_spec import AlsoSpec, LeftOutSpec
+from training.recipe.grid_spec import GridSpec
 from training.recipe.line_spec import (
     AuditSpec,
     ChecksSpec,
@@ -83,9 +84,8 @@ class DataSpec(Node):
     review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
-    split_seed: Annotated[
-        int, Field(ge=0)
-    ]  # chosen by the classes' counts, see splits.balanced_seed
+    # Chosen by the classes' counts, see splits.balanced_seed.
+    split_seed: Annotated[int, Field(ge=0)]
     strangers: Annotated[tuple[StrangerSpec, ...], Field(min_length=2)]
     patients: Annotated[int, Field(ge=1)] | None = None  # how many to draw; phantom source only
 
@@ -214,6 +214,7 @@ class Recipe(Node):
     checks: ChecksSpec = ChecksSpec()
     crossval: CrossValidationSpec | None = None
     threshold: ThresholdSpec | None = None  # None: the policy's own promises choose
+    grid: GridSpec | None = None
     evaluate: EvaluateSpec = EvaluateSpec()
     publish: PublishSpec | None = None
     track: Literal["none", "trackio"] = "none"
@@ -288,8 +289,11 @@ class Recipe(Node):
         tree["beside"] = tree["publish"] = None
         tree["track"] = "none"
         stopping = tree["train"]["early_stopping"] or {}
-        newer = ((tree, "threshold"), (tree["data"], "labels"), (stopping, "head_patience"))
-        for group, key in newer:  # a recipe that asks for none of them is recorded as it always was
+        own = ((tree, "threshold"), (tree, "grid"), (tree["data"], "labels"))
+        for group, key in (
+            *own,
+            (stopping, "head_patience"),
+        ):  # a recipe that asks for none of them is recorded as it always was
             if group.get(key, ()) is None:
                 del group[key]
         return tree

@@ -34,7 +34,8 @@ def locate(source: Source, root: Path | None = None) -> Path:
     if root is not None:
         if not root.is_dir():
             raise SourceError(
-                f"source {source.name}: the folder given is not there: {HOW_TO_FETCH}"
+                f"source {source.name}: the folder given is not there: "
+                f"{'give one that is (data.root)' if source.pinned is None else HOW_TO_FETCH}"
             )
         return root
     if source.pinned is None:

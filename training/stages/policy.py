@@ -38,7 +38,8 @@ def _cut(job: Job, spec: ThresholdSpec, found: PolicyFile, temperature: float) -
     recipe = job.recipe
     by_group = next(one for one in fitted.folds(job) if one.by == "group")
     scored = operating.scored_of(recipe, prepared.folded(job), by_group, temperature)
-    chosen = operating.write(job.out, spec, scored, fitted.ranked_folds(job))
+    tried = 0 if recipe.grid is None else recipe.grid.tried
+    chosen = operating.write(job.out, spec, scored, fitted.ranked_folds(job), tried)
     _LOG.info(
         "threshold %.3f: sensitivity %.3f over the folds, at least %.3f with confidence %.2f",
         chosen.threshold, chosen.rates["sensitivity"], chosen.bound, spec.confidence,

@@ -48,6 +48,14 @@ def test_the_files_agree_with_each_other_and_with_the_choice(tmp_path):
     assert metrics["bound_over_draws"]["draws"] == 20
 
 
+def test_a_recipe_that_was_chosen_among_many_promises_less_at_the_same_threshold(tmp_path):
+    alone, among = (write(tmp_path, SPEC, scored(), RANKED, tried) for tried in (1, 12))
+    assert among.threshold == alone.threshold
+    assert among.bound < alone.bound
+    told = json.loads((tmp_path / SELECTION).read_text())
+    assert (told["candidates_tried"], told["confidence"]) == (12, SPEC.confidence)
+
+
 def test_where_nothing_reaches_the_target_the_tables_show_what_is_reached(tmp_path):
     some = replace(scored(), score=np.zeros_like(scored().score))
     with pytest.raises(NoOperatingPoint):
