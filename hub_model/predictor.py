@@ -58,16 +58,32 @@ class Explained:
 
     Args:
         decision: as `predict` gives it.
-        images: what the model was shown of each slice, `(size, size)` uint8, in reading order.
+        prepared: what the model was shown of each slice, in reading order.
         maps: activation maps of the valid slices; empty when the verdict names no class.
         masks: of the slices that show the finding, where the verdict accepts one and the bundle has
             a decoder; else empty.
+        findings: calibrated probability of the finding in each slice alone, 0-1, in reading order;
+            None for those that are not valid; empty when abstaining.
     """
 
     decision: Decision
-    images: tuple[NDArray[np.uint8], ...]
+    prepared: tuple[Prepared, ...]
     maps: tuple[SliceMap, ...]
     masks: tuple[SliceMask, ...] = ()
+    findings: tuple[float | None, ...] = ()
+
+    @property
+    def images(self) -> tuple[NDArray[np.uint8], ...]:
+        """The pictures of `prepared`, `(size, size)` uint8 each."""
+        return tuple(ready.image for ready in self.prepared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """One slice as the model would be shown it, and why it is not worth asking about."""
+
+    prepared: Prepared
+    reasons: tuple[contract.Reason, ...]  # empty: it may be asked about
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,18 +174,30 @@ class GuardedClassifier:
         """The verdict on one case together with what it rests on, from one pass."""
         look = self._look([case], maps=True)
         (decision,) = self._decide(look)
-        images = tuple(ready.image for ready in look.prepared)
-        masks = _to_show(decision, look)
+        return Explained(
+            decision,
+            tuple(look.prepared),
+            self._maps(decision, look),
+            _to_show(decision, look),
+            _findings(decision, look.evidence[0]),
+        )
+
+    def examine(self, pieces: Sequence[Slice]) -> list[Examined]:
+        """What is asked of every slice before the network is."""
+        prepared = self._prepare(pieces)
+        pairs = zip(pieces, prepared, strict=True)
+        return [Examined(ready, self._reasons(piece, ready)) for piece, ready in pairs]
+
+    def _maps(self, decision: Decision, look: _Look) -> tuple[SliceMap, ...]:
         if decision.label is None:
-            return Explained(decision, images, (), masks)
+            return ()
         label = self.label_names.index(decision.label)
         size, weight = self._engine.preprocess.size, self._engine.classifier_weight
         found = zip(look.valid, look.outputs.feature_map, strict=True)
-        maps = (
+        return tuple(
             SliceMap(index, explain.activation_map(features, weight, label, size))
             for index, features in found
         )
-        return Explained(decision, images, tuple(maps), masks)
 
     def _decide(self, look: _Look) -> list[Decision]:
         """The policy's verdict on every case, taken back where its masks contradict it."""
@@ -204,8 +232,8 @@ class GuardedClassifier:
     def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
         """One pass over the slices of several cases."""
         pieces = [piece for case in cases for piece in case.slices]
-        prepared = self._prepare(pieces)
-        reasons = [self._reasons(*pair) for pair in zip(pieces, prepared, strict=True)]
+        examined = self.examine(pieces)
+        prepared, reasons = [one.prepared for one in examined], [one.reasons for one in examined]
         valid = [index for index, why in enumerate(reasons) if not why]
         outputs = self._run([prepared[index] for index in valid], maps=maps)
         probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
@@ -301,6 +329,14 @@ def _to_show(decision: Decision, look: _Look) -> tuple[SliceMask, ...]:
     masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.prepared))]
     shown = mask_policy.to_show(decision, masks)
     return tuple(drawn[index] for index, mask in enumerate(shown) if mask is not None)
+
+
+def _findings(decision: Decision, evidence: Evidence) -> tuple[float | None, ...]:
+    """What each slice alone says of the finding, where the case has an answer."""
+    if not decision.verdict.accepted:
+        return ()
+    present = iter(evidence.finding_probability(evidence.probabilities).tolist())
+    return tuple(None if why else next(present) for why in evidence.slice_reasons)
 
 
 def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:

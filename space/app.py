@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub_model.errors import NeuroguardError
 from hub_model.predictor import GuardedClassifier
 from hub_model.reading.limits import MAX_FILE_BYTES
-from space import api, look, pinned, ui
+from space import api, look, pinned, tables, ui
 from space.api import logs
 from space.api.settings import Settings
 from space.metrics import Metrics
@@ -68,7 +68,7 @@ def application(revisions: Revisions, settings: Settings) -> FastAPI:
     metrics = Metrics(turns)
     app = api.create(revisions, settings, turns, metrics)
     app.add_middleware(WithHeaders)
-    page = ui.build(Service(revisions, turns, metrics))
+    page = ui.build(Service(revisions, turns, metrics), app.state.desk)
     # Of a page that was mounted and not launched, gradio reads any file that a client names.
     page.has_launched = True
     return gr.mount_gradio_app(
@@ -79,6 +79,7 @@ def application(revisions: Revisions, settings: Settings) -> FastAPI:
         auth_message="Any name, and the server's token as the password.",
         theme=look.theme(),
         css=look.CSS,
+        head=f"<script>{tables.SCRIPT}</script>",
         max_file_size=MAX_FILE_BYTES,
         footer_links=["api"],
         run_history=False,

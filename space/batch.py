@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from html import escape
 
 from hub_model.contract import RESEARCH_ONLY
+from hub_model.errors import InputRejected
 from hub_model.policy import Decision
-from space.fragments import table
 from space.report import Model, estimate, headline, probability_rows
+from space.tables import table
 
+MAX_BATCH = 100  # cases of one batch
 HEAD = (
     "case", "verdict", "finding", "label", "probability", "p_in_domain", "reasons", "refused",
     "revision",
@@ -34,6 +36,23 @@ class Row:
     number: int
     decision: Decision | None
     refused: str | None
+
+
+def check_size(count: int) -> None:
+    """Nothing, where that many files may be sent as a batch.
+
+    Raises:
+        InputRejected: ``"no_file"`` or ``"too_many_cases"``.
+    """
+    if not count:
+        raise InputRejected("no_file", "no file was sent: send files, each a case")
+    if count > MAX_BATCH:
+        raise InputRejected(
+            "too_many_cases",
+            f"{count} files, limit {MAX_BATCH}: send several batches",
+            limit=MAX_BATCH,
+            actual=count,
+        )
 
 
 def html(rows: Sequence[Row], model: Model) -> str:

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from hub_model.contract import RESEARCH_ONLY
-from space import look
+from space import look, tables
 from space.report import Model, promise_rows, threshold_rows
 
 _PRINT = """
@@ -46,7 +46,7 @@ def document(result: str, model: Model) -> str:
         f"<p>Revision <code>{escape(source + model.revision)}</code></p>{result}"
         f"<section><h3>An answer needs at least</h3><ul>{thresholds}</ul></section>"
         f"<section><h3>What the thresholds promise</h3><ul>{promises}</ul></section>"
-        "</body></html>"
+        f"<script>{tables.SCRIPT}</script></body></html>"
     )
 
 

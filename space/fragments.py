@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
@@ -11,6 +11,7 @@ from space import gauges, report
 from space.measures import Judged
 from space.pictures import Picture
 from space.report import Model, Outcome, spoken
+from space.tables import table
 
 _SIGNS = {
     Outcome.PASSED: "✓",
@@ -74,6 +75,19 @@ def waiting() -> str:
     )
 
 
+def working(text: str) -> str:
+    """How far it is, while something is judged."""
+    return f'<div class="ng-waiting ng-working" role="status">{escape(text)}</div>'
+
+
+def stopped() -> str:
+    """The place of the result after the reader stopped it."""
+    return (
+        '<div class="ng-waiting" role="status">Stopped. Nothing was kept of the files; send them '
+        "again when you like.</div>"
+    )
+
+
 def not_judged(message: str) -> str:
     """An upload that cannot be read, or a failure with its number."""
     return (
@@ -100,19 +114,32 @@ def result(
     """
     return "".join(
         (
-            _band(decision, model),
-            _warnings(warnings),
-            gauges.html(gauges.of_case(decision, rows, model.bundle.policy.quality)),
+            opening(decision, model, warnings, rows),
             '<div class="ng-columns">',
-            _gates(decision, model),
-            f"<div>{_probabilities(decision, model)}",
+            gates(decision, model),
+            f"<div>{probabilities(decision, model)}",
             # One slice stands beside the reasons, several get the whole width below them.
-            _pictures(decision, pictures) + "</div></div>"
+            gallery(decision, pictures) + "</div></div>"
             if len(pictures) == 1
-            else "</div></div>" + _pictures(decision, pictures),
+            else "</div></div>" + gallery(decision, pictures),
             _slices(decision, rows),
         )
     )
+
+
+def opening(
+    decision: Decision, model: Model, warnings: Sequence[str], rows: Sequence[Judged]
+) -> str:
+    """The verdict, what is wrong with the files, and the figures of an abstention.
+
+    Args:
+        decision: the verdict.
+        model: what gave it.
+        warnings: about the files.
+        rows: as of `result`.
+    """
+    figures = gauges.of_case(decision, rows, model.bundle.policy.quality)
+    return _band(decision, model) + _warnings(warnings) + gauges.html(figures)
 
 
 def promises(model: Model) -> str:
@@ -151,7 +178,8 @@ def _warnings(warnings: Sequence[str]) -> str:
     return f'<section class="ng-warnings"><h3>About the files</h3><ul>{items}</ul></section>'
 
 
-def _gates(decision: Decision, model: Model) -> str:
+def gates(decision: Decision, model: Model) -> str:
+    """The four questions, and how each ended."""
     items = "".join(
         f'<li class="ng-{gate.outcome.name.lower()}"><span class="ng-sign" aria-hidden="true">'
         f"{_SIGNS[gate.outcome]}</span><div><b>{gate.name}: {gate.outcome.value}</b>"
@@ -161,7 +189,8 @@ def _gates(decision: Decision, model: Model) -> str:
     return f'<section><h3>Why</h3><ol class="ng-gates">{items}</ol></section>'
 
 
-def _probabilities(decision: Decision, model: Model) -> str:
+def probabilities(decision: Decision, model: Model) -> str:
+    """The calibrated probabilities of an answer as bars; empty when abstaining."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td class="ng-bar"><span '
         f'style="width:{100 * value:.1f}%"></span></td><td>{report.estimate(value)}</td></tr>'
@@ -175,7 +204,8 @@ def _probabilities(decision: Decision, model: Model) -> str:
     )
 
 
-def _pictures(decision: Decision, pictures: Sequence[Picture]) -> str:
+def gallery(decision: Decision, pictures: Sequence[Picture]) -> str:
+    """What the model saw; beneath a slice that was not judged, why."""
     total = len(decision.slices)
     some = f", {len(pictures)} of {total} slices" if len(pictures) < total else ""
     note = ""
@@ -185,7 +215,8 @@ def _pictures(decision: Decision, pictures: Sequence[Picture]) -> str:
             f"“{escape(spoken(str(decision.label)))}” came from, brightest where most. It is "
             "coarse, and no outline of anything.</p>"
         )
-    figures = "".join(_figure(picture) for picture in pictures)
+    why = {said.index: report.slice_reasons(said) for said in decision.slices}
+    figures = "".join(_figure(picture, why[picture.index]) for picture in pictures)
     many = " ng-many" if len(pictures) > 1 else ""
     return (
         f"<section><h3>What the model saw{some}</h3>{note}"
@@ -193,7 +224,7 @@ def _pictures(decision: Decision, pictures: Sequence[Picture]) -> str:
     )
 
 
-def _figure(picture: Picture) -> str:
+def _figure(picture: Picture, why: str) -> str:
     number = picture.index + 1
     images = f'<img src="{picture.seen}" alt="Slice {number} as the model was shown it">'
     if picture.mapped:
@@ -201,7 +232,8 @@ def _figure(picture: Picture) -> str:
             f'<img class="ng-map" src="{picture.mapped}" alt="Slice {number} with the map of '
             'where the answer came from">'
         )
-    return f"<figure><div>{images}</div><figcaption>Slice {number}</figcaption></figure>"
+    said = f"Slice {number}" + (f", not judged: {escape(why)}" if why else "")
+    return f"<figure><div>{images}</div><figcaption>{said}</figcaption></figure>"
 
 
 def _slices(decision: Decision, rows: Sequence[Judged]) -> str:
@@ -225,16 +257,4 @@ def _quality(row: Judged) -> tuple[str, str, str, str]:
         str(seen.levels),
         report.percent(seen.contrast),
         report.percent(seen.foreground),
-    )
-
-
-def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table that scrolls in its own place; every text in it is escaped."""
-    top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows
-    )
-    return (
-        f'<div class="ng-scroll"><table class="ng-table"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )

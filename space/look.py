@@ -83,6 +83,11 @@ CSS = """
 .ng-table th, .ng-table td { text-align: left; padding: .25rem .6rem .25rem 0; vertical-align: top;
   border-bottom: 1px solid var(--ng-line); font-weight: 400; }
 .ng-table thead th { font-weight: 700; }
+.ng-table thead { position: sticky; top: 0; background: var(--ng-ground); }
+.ng-table thead button { all: unset; cursor: pointer; font-weight: 700; }
+.ng-table thead button:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
+.ng-table [aria-sort=ascending] button::after { content: " ▲"; }
+.ng-table [aria-sort=descending] button::after { content: " ▼"; }
 .ng-probabilities th { width: 30%; }
 .ng-probabilities td:last-child { width: 6.5rem; text-align: right; white-space: nowrap; }
 .ng-bar span { display: block; height: .8rem; min-width: 1px; margin-top: .3rem;
@@ -97,6 +102,16 @@ CSS = """
   border-radius: .25rem; background: #000; }
 .ng-many img { width: 10rem; }
 .ng-pictures figcaption { color: var(--ng-soft); font-size: .85rem; }
+.ng-chart { margin: 0 0 .6rem; }
+.ng-chart figcaption { font-size: .9rem; }
+.ng-chart svg { display: block; width: 100%; height: auto; }
+.ng-chart text { font-size: 11px; fill: var(--ng-soft); }
+.ng-chart .ng-above { fill: var(--ng-bar); }
+.ng-chart .ng-below { fill: var(--ng-abstain); }
+.ng-chart .ng-none { fill: var(--ng-line); }
+.ng-chart .ng-limit { stroke: var(--ng-ink); stroke-width: 1.5; stroke-dasharray: 5 3; }
+.ng-stop { align-self: flex-start; flex: none !important; }
+.gradio-container:not(:has(.ng-working)) .ng-stop { display: none; }
 .ng-next { margin-top: .4rem !important; }
 .ng-gauges { list-style: none; padding: 0; margin: 0; display: grid; gap: .3rem; }
 .ng-gauge { display: grid; grid-template-columns: minmax(7rem, 14rem) minmax(5rem, 1fr) auto;

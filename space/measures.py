@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hub_model import preprocess, quality
-from hub_model.bundle import Bundle
 from hub_model.case import Case, Slice
 from hub_model.contract import QualityLimits, Reason
+from hub_model.predictor import Examined
 from hub_model.preprocess import Prepared
 
 
@@ -54,15 +54,20 @@ class Judged:
     reasons: tuple[Reason, ...]
 
 
-def judged(case: Case, bundle: Bundle) -> list[Judged]:
-    """Figures and reasons of every slice, in reading order; the network is not asked."""
-    spec = bundle.config.neuroguard.preprocess
-    found = []
-    for piece in case.slices:
-        prepared = preprocess.prepare(piece, spec)
-        why = quality.reasons(piece, prepared, bundle.policy.quality, spec.crop_threshold)
-        found.append(Judged(measures(piece, prepared, spec.crop_threshold), why))
-    return found
+def judged(
+    case: Case, examined: Sequence[Examined], foreground_threshold: float
+) -> tuple[Judged, ...]:
+    """Figures and reasons of every slice, in reading order.
+
+    Args:
+        case: as it was read.
+        examined: its slices, as `GuardedClassifier.examine` gives them.
+        foreground_threshold: as of `measures`.
+    """
+    return tuple(
+        Judged(measures(piece, one.prepared, foreground_threshold), one.reasons)
+        for piece, one in zip(case.slices, examined, strict=True)
+    )
 
 
 def measures(piece: Slice, prepared: Prepared, foreground_threshold: float) -> Measures:

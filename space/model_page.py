@@ -9,8 +9,9 @@ import re
 from html import escape
 
 from hub_model.contract import CARD, Figure
-from space.fragments import promises, table
+from space.fragments import promises
 from space.report import Model, percent
+from space.tables import table
 
 _HEADER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")

@@ -13,7 +13,7 @@ from typing import Literal
 
 from hub_model.bundle import Bundle
 from hub_model.contract import REASON_TEXT, FindingSpec, Reason, Thresholds, Verdict
-from hub_model.policy import Decision
+from hub_model.policy import Decision, SliceReport
 
 
 class Outcome(StrEnum):
@@ -213,11 +213,16 @@ def slice_rows(decision: Decision) -> list[tuple[str, str, str, str]]:
         (
             str(report.index + 1),
             "yes" if report.valid else "no",
-            " ".join(REASON_TEXT[Reason(code)] for code in report.reasons) or "–",
+            slice_reasons(report) or "–",
             "–" if report.p_in_domain is None else estimate(report.p_in_domain),
         )
         for report in decision.slices
     ]
+
+
+def slice_reasons(said: SliceReport) -> str:
+    """Why a slice was not judged, in sentences; empty where it was."""
+    return " ".join(REASON_TEXT[Reason(code)] for code in said.reasons)
 
 
 def threshold_rows(thresholds: Thresholds, model: Model) -> list[tuple[str, str]]:

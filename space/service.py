@@ -1,4 +1,4 @@
-"""Uploaded files in, a verdict out as HTML or JSON, and nothing of the files kept.
+"""Uploaded files in, a verdict out as HTML or as values, and nothing of the files kept.
 
 An upload is deleted as soon as it was read. What goes wrong is said without a file name: a refusal
 in its own words, anything else as a number that stands in the log beside the kind of error. Knows
@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from hub_model.case import Case
 from hub_model.errors import InputRejected
-from hub_model.policy import Decision
 from hub_model.reading import read_case
-from space import batch, case_report, fragments, measures
+from space import batch, case_report, fragments, stack
 from space.batch import Row
+from space.judging import Judge, Reading, Seen
 from space.metrics import Metrics
 from space.pictures import pictures
 from space.revisions import Revisions, Served, UnknownModelError
 from space.turns import Turns
 
-MAX_BATCH = 100  # cases of one batch
+WAITS = "Waiting for its turn: other cases are being judged."
+JUDGED = "The files are being read and judged."
+STEP = 0.5  # seconds after which whoever waits is told again, and can have left
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger("neuroguard.space")
 
@@ -46,7 +51,10 @@ class NotJudgedError(Exception):
 
 
 class Service:
-    """What the page and its endpoint ask.
+    """What the page and its endpoints ask.
+
+    What is shown comes as an iterator: first how far it is, the result last. Whoever stops
+    listening gives the turn back if it has not come.
 
     Args:
         revisions: those that are served.
@@ -58,100 +66,120 @@ class Service:
         self.revisions = revisions
         self._turns = turns
         self._metrics = metrics
+        self._judge = Judge(metrics)
 
-    def page(self, paths: Sequence[str], name: str | None = None) -> str:
+    def case(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
         """The result on one case as HTML, or the reason why there is none.
 
         Args:
             paths: uploads; they are deleted.
             name: of the model; None: the default.
         """
+        return self._shown(_case, paths, name)
 
-        def work() -> str:
-            began = time.monotonic()
-            case = _read_and_delete(paths)
-            found = served.classifier.explain(case)
-            self._metrics.decided(served.name, found.decision, time.monotonic() - began)
-            shown = pictures(found.images, found.maps)
-            rows = measures.judged(case, served.model.bundle)
-            body = fragments.result(found.decision, served.model, case.warnings, shown, rows)
-            answer = {**found.decision.to_dict(), "warnings": list(case.warnings)}
-            return body + case_report.links(body, served.model, answer)
+    def stack(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
+        """The same for all slices of one patient: the verdict, and what each slice adds to it."""
+        return self._shown(stack.html, paths, name)
 
-        try:
-            with self._said():
-                served = self.revisions.choose(name)
-                return self._turns.run(work)
-        except NotJudgedError as error:
-            return fragments.not_judged(str(error))
-
-    def answer(self, paths: Sequence[str], name: str | None = None) -> dict[str, Any]:
-        """The verdict on one case as JSON values: `Decision.to_dict` and the files' warnings.
-
-        Raises:
-            NotJudgedError: the upload cannot be used, or something failed here.
-        """
-
-        def work() -> dict[str, Any]:
-            began = time.monotonic()
-            case = _read_and_delete(paths)
-            decision = served.classifier.predict(case)
-            self._metrics.decided(served.name, decision, time.monotonic() - began)
-            return {**decision.to_dict(), "warnings": list(case.warnings)}
-
-        with self._said():
-            served = self.revisions.choose(name)
-            return self._turns.run(work)
-
-    def batch(self, paths: Sequence[str], name: str | None = None) -> str:
+    def batch(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
         """A table of verdicts as HTML, each file a case; a turn each, so that others come between.
 
         Args:
             paths: uploads; they are deleted.
             name: of the model; None: the default.
         """
+        rows: list[Row] = []
         try:
-            with self._said():
-                served = self.revisions.choose(name)
-                if len(paths) > MAX_BATCH:
-                    raise InputRejected(
-                        "too_many_cases",
-                        f"{len(paths)} files, limit {MAX_BATCH}: send several batches",
-                        limit=MAX_BATCH,
-                        actual=len(paths),
-                    )
-                rows = [self._row(served, n, path) for n, path in enumerate(paths, start=1)]
-                return batch.html(rows, served.model)
+            yield fragments.working(f"0 of {len(paths)} files judged.")
+            for found in self.ask_each(self._judge.decide, paths, name):
+                number, model = len(rows) + 1, self.revisions.choose(name).model
+                rows.append(
+                    Row(number, None, str(found))
+                    if isinstance(found, NotJudgedError)
+                    else Row(number, found.decision, None)
+                )
+                done = fragments.working(f"{number} of {len(paths)} files judged.")
+                yield ("" if number == len(paths) else done) + batch.html(rows, model)
         except NotJudgedError as error:
-            return fragments.not_judged(str(error))
-        finally:
+            yield fragments.not_judged(str(error))
+
+    def ask(
+        self,
+        question: Callable[[Served, Reading], Result],
+        paths: Sequence[str],
+        name: str | None = None,
+    ) -> Result:
+        """The answer to a question about one case.
+
+        Args:
+            question: of the desk, such as `Desk.classify`.
+            paths: uploads; they are deleted.
+            name: of the model; None: the default.
+
+        Raises:
+            NotJudgedError: the upload cannot be used, or something failed here.
+        """
+        with self._handled(paths):
+            served = self.revisions.choose(name)
+            return self._turns.run(partial(question, served, partial(_read_and_delete, paths)))
+
+    def ask_each(
+        self,
+        question: Callable[[Served, Reading], Result],
+        paths: Sequence[str],
+        name: str | None = None,
+    ) -> Iterator[Result | NotJudgedError]:
+        """The answers, or why there is none, for files that are a case each; a turn each.
+
+        Raises:
+            NotJudgedError: there are too many files, or none.
+        """
+        with self._handled(paths):
+            self.revisions.choose(name)
+            batch.check_size(len(paths))
             for path in paths:
-                Path(path).unlink(missing_ok=True)
+                try:
+                    yield self.ask(question, [path], name)
+                except NotJudgedError as error:
+                    yield error
 
-    def _row(self, served: Served, number: int, path: str) -> Row:
-        """One file's row."""
-
-        def work() -> Decision:
-            began = time.monotonic()
-            decision = served.classifier.predict(_read_and_delete([path]))
-            self._metrics.decided(served.name, decision, time.monotonic() - began)
-            return decision
-
+    def _shown(
+        self, show: Callable[[Seen], str], paths: Sequence[str], name: str | None
+    ) -> Iterator[str]:
         try:
-            with self._said():
-                return Row(number, self._turns.run(work), None)
+            with self._handled(paths):
+                served = self.revisions.choose(name)
+                read = partial(_read_and_delete, paths)
+                work = self._turns.submit(lambda: show(self._judge.explain(served, read)))
+                try:
+                    while not work.done():
+                        yield fragments.working(JUDGED if work.running() else WAITS)
+                        wait([work], timeout=STEP)
+                finally:
+                    work.cancel()
+                yield work.result()
         except NotJudgedError as error:
-            return Row(number, None, str(error))
+            yield fragments.not_judged(str(error))
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
-        """As `said_without_names`, and counted."""
+    def _handled(self, paths: Sequence[str]) -> Iterator[None]:
+        """As `said_without_names`, and counted; at the end no upload is left, whatever happened."""
         try:
             with said_without_names():
                 yield
         except NotJudgedError as error:
             self._metrics.refused(error.code)
             raise
+        finally:
+            for path in paths:
+                Path(path).unlink(missing_ok=True)
+
+
+def _case(seen: Seen) -> str:
+    """The verdict on a case, what it rests on, and its report to take along."""
+    shown = pictures(seen.explained.images, seen.explained.maps)
+    body = fragments.result(seen.decision, seen.model, seen.case.warnings, shown, seen.rows)
+    return body + case_report.links(body, seen.model, seen.judgement.to_dict())
 
 
 def _read_and_delete(paths: Sequence[str]) -> Case:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -134,6 +136,15 @@ class BatchAnswer(_Answer):
     cases: tuple[BatchCase, ...]
     verdicts: dict[Verdict, int]
     refused: int
+
+    @classmethod
+    def of(cls, cases: Sequence[BatchCase]) -> BatchAnswer:
+        """The answer that these cases make."""
+        return cls(
+            cases=tuple(cases),
+            verdicts=dict(Counter(case.answer.verdict for case in cases if case.answer)),
+            refused=sum(case.problem is not None for case in cases),
+        )
 
 
 class ModelInfo(_Answer):

@@ -20,6 +20,7 @@ STATUS = {
     "unknown_model": 404,
     "method_not_allowed": 405,
     "slow_upload": 408,
+    "gone": 410,
     "not_multipart": 415,
     "invalid_request": 422,
     "no_map": 422,

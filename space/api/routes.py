@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,11 +14,11 @@ from pydantic import BaseModel
 from space.api import answers
 from space.api.border import NUMBER, SEAT
 from space.api.desk import Desk
+from space.api.in_turn import InTurn
 from space.api.problems import Problem, ProblemError
 from space.api.uploads import Sent, saved
+from space.batch import check_size
 from space.revisions import Served, UnknownModelError
-from space.service import MAX_BATCH
-from space.turns import Seat
 
 PNG = "image/png"
 ORIGINALS = {
@@ -33,11 +34,6 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _seat(request: Request) -> Seat:
-    seat: Seat = request.scope[SEAT]
-    return seat
-
-
 def _served(
     desk: Annotated[Desk, Depends(_desk)],
     model: Annotated[
@@ -50,9 +46,12 @@ def _served(
         raise ProblemError("unknown_model", str(error)) from None
 
 
+def _turn(request: Request, served: Annotated[Served, Depends(_served)]) -> InTurn:
+    return InTurn(served, request.scope[SEAT], request.app.state.metrics)
+
+
 AtDesk = Annotated[Desk, Depends(_desk)]
-Chosen = Annotated[Served, Depends(_served)]
-InTurn = Annotated[Seat, Depends(_seat)]
+Turn = Annotated[InTurn, Depends(_turn)]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "The request or its files cannot be used."},
@@ -89,10 +88,10 @@ async def metrics(request: Request) -> Response:
 
 
 @cases.post("/v1/classify", tags=["cases"])
-async def classify(desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent) -> answers.Answer:
+async def classify(desk: AtDesk, turn: Turn, sent: Sent) -> answers.Answer:
     """The verdict on one case: one file, or all files of one examination."""
     async with saved(sent) as paths:
-        return await desk.classify(served, seat, paths)
+        return await turn.ask(desk.classify, paths)
 
 
 @cases.post(
@@ -104,8 +103,7 @@ async def classify(desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent) -> an
 async def explain(
     request: Request,
     desk: AtDesk,
-    served: Chosen,
-    seat: InTurn,
+    turn: Turn,
     sent: Sent,
     pictures: Annotated[
         Literal["base64", "none"], Query(description="Pictures in the JSON, or none.")
@@ -120,40 +118,40 @@ async def explain(
     """
     async with saved(sent) as paths:
         if PNG in request.headers.get("accept", ""):
-            verdict, picture = await desk.picture(served, seat, paths, index)
+            verdict, picture = await turn.ask(partial(desk.picture, index=index), paths)
             return Response(picture, media_type=PNG, headers={"X-Verdict": verdict.value})
-        found = await desk.explain(served, seat, paths)
+        found = await turn.ask(desk.explain, paths)
     return found if pictures == "base64" else found.model_copy(update={"pictures": ()})
 
 
 @cases.post("/v1/classify/batch", tags=["cases"])
-async def batch(
-    request: Request, desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent
-) -> answers.BatchAnswer:
+async def batch(request: Request, desk: AtDesk, turn: Turn, sent: Sent) -> answers.BatchAnswer:
     """A verdict on each of up to 100 files; a file that cannot be used gets a problem instead."""
-    if len(sent) > MAX_BATCH:
-        raise ProblemError(
-            "too_many_cases",
-            f"{len(sent)} files, limit {MAX_BATCH}: send several batches",
-            limit=MAX_BATCH,
-            actual=len(sent),
-        )
+    check_size(len(sent))
     async with saved(sent) as paths:
-        return await desk.batch(served, seat, paths, request.scope[NUMBER])
+        number, cases = request.scope[NUMBER], []
+        for index, path in enumerate(paths):  # a turn each: others are judged in between
+            answer = problem = None
+            try:
+                answer = await turn.ask(desk.classify, [path])
+            except ProblemError as error:
+                problem = error.problem(number)
+            cases.append(answers.BatchCase(index=index, answer=answer, problem=problem))
+    return answers.BatchAnswer.of(cases)
 
 
 @cases.post("/v1/patient", tags=["cases"])
-async def patient(desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent) -> answers.PatientAnswer:
+async def patient(desk: AtDesk, turn: Turn, sent: Sent) -> answers.PatientAnswer:
     """The verdict on a stack of slices, and a row for each of them."""
     async with saved(sent) as paths:
-        return await desk.patient(served, seat, paths)
+        return await turn.ask(desk.patient, paths)
 
 
 @cases.post("/v1/quality", tags=["cases"])
-async def quality(desk: AtDesk, served: Chosen, seat: InTurn, sent: Sent) -> answers.QualityAnswer:
+async def quality(desk: AtDesk, turn: Turn, sent: Sent) -> answers.QualityAnswer:
     """Whether the slices of a case are good enough to judge; the network is not asked."""
     async with saved(sent) as paths:
-        return await desk.quality(served, seat, paths)
+        return await turn.ask(desk.quality, paths)
 
 
 ENDPOINTS: dict[str, tuple[Callable[..., Any], type[BaseModel]]] = {

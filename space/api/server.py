@@ -11,11 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from hub_model.contract import RESEARCH_ONLY
+from hub_model.errors import InputRejected
 from space.api import routes
 from space.api.border import NUMBER, REQUEST_ID, Border
 from space.api.desk import Desk
 from space.api.problems import ProblemError
 from space.api.settings import Settings
+from space.judging import Judge
 from space.metrics import Metrics
 from space.revisions import Revisions
 from space.turns import Turns
@@ -47,13 +49,14 @@ def create(revisions: Revisions, settings: Settings, turns: Turns, metrics: Metr
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.desk = Desk(revisions, metrics)
+    app.state.desk = Desk(revisions, Judge(metrics))
     app.state.turns = turns
     app.state.metrics = metrics
     app.include_router(routes.public)
     app.include_router(routes.cases)
     app.include_router(routes.original_paths())
     app.add_exception_handler(ProblemError, _told)
+    app.add_exception_handler(InputRejected, _told)
     app.add_exception_handler(RequestValidationError, _told)
     app.add_exception_handler(HTTPException, _told)
     app.add_middleware(
@@ -78,6 +81,8 @@ async def _told(request: Request, error: Exception) -> Response:
 def _problem(error: Exception) -> ProblemError:
     if isinstance(error, ProblemError):
         return error
+    if isinstance(error, InputRejected):
+        return ProblemError.of_refusal(error)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

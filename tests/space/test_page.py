@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from hub_model.case import Case
 from hub_model.policy import Decision
 from hub_model.predictor import Explained, GuardedClassifier
 from hub_model.reading.limits import MAX_FILE_BYTES
+from space.api.desk import Desk
+from space.judging import Judge
 from space.metrics import Metrics
 from space.revisions import Revisions, Served
 from space.service import NotJudgedError, Service
@@ -24,6 +27,7 @@ from space.turns import Turns
 from tests.space.conftest import REPO, SECRET, Running, Sample
 from training.sources.phantom_files import Identity, write_dicom_series, write_zip
 
+ENDPOINTS = ("predict", "explain", "patient", "quality", "batch", "model")
 PERSON = Identity(
     name="SECRETFAMILY^SECRETGIVEN",
     patient_id="SECRETID",
@@ -188,10 +192,10 @@ def test_nothing_of_an_upload_is_left_behind(
     assert left == []
 
 
-def test_predict_is_the_only_endpoint(client: Client) -> None:
+def test_nothing_but_the_documented_endpoints_has_a_name(client: Client) -> None:
     known = client.view_api(return_format="dict")
 
-    assert list(known["named_endpoints"]) == ["/predict"]
+    assert set(known["named_endpoints"]) == {f"/{name}" for name in ENDPOINTS}
     assert known["unnamed_endpoints"] == {}
 
 
@@ -238,7 +242,8 @@ def test_a_failure_is_a_number_in_the_answer_and_in_the_log(
 ) -> None:
     failing = _Failing.from_folder(phantom_bundle)
     service = service_of(failing)
-    for way in (service.answer, service.page):
+    desk = Desk(service.revisions, Judge(Metrics(Turns())))
+    for way in (partial(service.ask, desk.classify), lambda paths: list(service.case(paths))[-1]):
         path = tmp_path / f"{SECRET}.png"
         path.write_bytes(accepted.path.read_bytes())
         try:
@@ -255,7 +260,6 @@ def test_a_failure_is_a_number_in_the_answer_and_in_the_log(
 def test_an_upload_that_is_gone_is_asked_for_again(
     classifier: GuardedClassifier, tmp_path: Path
 ) -> None:
-    service = service_of(classifier)
+    (*_, said) = service_of(classifier).case([str(tmp_path / "gone.png")])
 
-    with pytest.raises(NotJudgedError, match="send the files again"):
-        service.answer([str(tmp_path / "gone.png")])
+    assert "send the files again" in said

@@ -18,8 +18,8 @@ from hub_model.predictor import GuardedClassifier
 from space.api import problems
 from space.api.logs import JsonLines
 from space.api.settings import MIN_TOKEN, ORIGINS, TOKEN, Settings
+from space.batch import MAX_BATCH
 from space.revisions import Revisions
-from space.service import MAX_BATCH
 from tests.space.api.conftest import EASY, Serve
 from tests.space.api.test_routes import MADE_UP, part
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from space.batch import MAX_BATCH
 from space.metrics import Metrics
 from space.revisions import Revisions
-from space.service import MAX_BATCH, Service
+from space.service import Service
 from space.turns import Turns
 from tests.space.api.conftest import EASY, STRICT
 
@@ -38,7 +39,7 @@ def test_the_page_judges_with_the_revision_that_was_chosen(
     def asked(name: str) -> str:
         path = tmp_path / "SECRET.png"
         path.write_bytes(head)
-        return service.page([str(path)], name)
+        return list(service.case([str(path)], name))[-1]
 
     assert "ABSTAIN_OOD" in asked(STRICT)
     assert "bleeding" not in asked(STRICT)
@@ -52,8 +53,11 @@ def test_a_batch_goes_on_after_a_bad_file_and_keeps_none_of_them(
     files = [tmp_path / f"SECRET{index}" for index in range(3)]
     for file, content in zip(files, (head, b"Dear colleague", head), strict=True):
         file.write_bytes(content)
-    html = service.batch([str(file) for file in files])
+    *before, html = service.batch([str(file) for file in files])
 
+    assert [text.count("<tr>") for text in before] == [0, 2, 3]  # rows so far, and the head
+    assert "2 of 3 files judged" in before[-1]
+    assert "ng-working" not in html
     assert "ACCEPT: 2, not readable: 1" in html
     assert "SECRET" not in html
     assert not any(file.exists() for file in files)
@@ -66,5 +70,5 @@ def test_a_batch_that_is_too_large_is_refused_and_not_kept(
     for file in files:
         file.touch()
 
-    assert f"limit {MAX_BATCH}" in service.batch([str(file) for file in files])
+    assert f"limit {MAX_BATCH}" in list(service.batch([str(file) for file in files]))[-1]
     assert not any(file.exists() for file in files)

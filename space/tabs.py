@@ -1,0 +1,64 @@
+"""Tabs where files are sent and a result is shown, in gradio."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from space import fragments
+
+AT_ONCE = 8  # results that are worked on; their cases come to the one thread of judgement in turn
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# On a phone the verdict would appear below what is in sight.
+SCROLL = """() => {
+  const result = document.querySelector("#NAME");
+  if (result.getBoundingClientRect().top > 0.5 * innerHeight) result.scrollIntoView();
+}"""
+_WORKING = re.compile(r'<div class="ng-waiting ng-working".*?</div>')
+
+Show = Callable[[Sequence[str], str], Iterator[str]]
+
+
+def html(text: str, name: str | None = None) -> gr.HTML:
+    """A piece of the page in our own looks."""
+    return gr.HTML(text, elem_id=name, elem_classes="ng", apply_default_css=False)
+
+
+def upload(label: str, name: str) -> gr.File:
+    """Where files are sent."""
+    return gr.File(label=label, file_count="multiple", elem_id=name, height=150)
+
+
+def answer(sent: gr.File, shown: gr.HTML, choice: gr.Dropdown, show: Show) -> None:
+    """Show what comes of files as soon as they were sent, with a button that stops it.
+
+    Args:
+        sent: where they are sent; it is emptied, so that no file name stays on the page.
+        shown: where the result is shown.
+        choice: of the model.
+        show: uploads and the model's name to what is shown, the result last.
+    """
+
+    def work(paths: Sequence[str], name: str) -> Iterator[tuple[str, None]]:
+        for text in show(paths, name):
+            yield text, None
+
+    def end(text: str) -> tuple[str, None]:
+        return _WORKING.sub(fragments.stopped(), text), None
+
+    stop = gr.Button("Stop", size="sm", elem_classes="ng-stop")
+    working = sent.upload(
+        work,
+        [sent, choice],
+        [shown, sent],
+        show_progress="minimal",
+        show_progress_on=shown,
+        concurrency_limit=AT_ONCE,
+        concurrency_id="cases",
+        **PRIVATE,
+    )
+    working.then(None, js=SCROLL.replace("NAME", str(shown.elem_id)))
+    stop.click(end, shown, [shown, sent], cancels=working, queue=False, **PRIVATE)
