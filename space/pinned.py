@@ -17,12 +17,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import hub_model
+from hub_model.contract import GRAPH
 from hub_model.errors import UsageError
 
 HERE = Path(__file__).parent
 MODEL = "model.json"
 README = "README.md"
 REQUIREMENTS = "requirements.txt"
+WITHOUT_GRAPH = "requirements-torch.txt"  # besides, for revisions that torch has to run
 APP = "app.py"
 SHIPPED = (".py", ".json", ".md", ".txt", ".typed")  # of both packages, by suffix
 NOT_SHIPPED = ("release", "__pycache__")  # folders: a bundle of its own, and caches
@@ -133,6 +135,8 @@ def render(readme: str, wanted: Sequence[Wanted]) -> str:
 def stage(dest: Path, repo_id: str, revision: str, files: Sequence[str], *more: Wanted) -> Path:
     """The folder that is pushed to a Space: it runs by itself with `python app.py`.
 
+    Its requirements hold torch only where one of the revisions has no graph to run without.
+
     Args:
         dest: made here; an older one is replaced.
         repo_id: `owner/name` of the model repository.
@@ -160,6 +164,11 @@ def stage(dest: Path, repo_id: str, revision: str, files: Sequence[str], *more: 
     write(wanted, dest / HERE.name)
     for name in (APP, README, REQUIREMENTS):  # the Hub looks for these at the root
         (dest / HERE.name / name).rename(dest / name)
+    more_needed = (dest / HERE.name / WITHOUT_GRAPH).read_text()
+    (dest / HERE.name / WITHOUT_GRAPH).unlink()
+    if not all(GRAPH in one.files for one in wanted):
+        with (dest / REQUIREMENTS).open("a") as file:
+            file.write(more_needed)
     return dest
 
 

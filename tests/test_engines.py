@@ -85,6 +85,12 @@ def test_the_fastest_engine_is_taken_and_torch_where_there_is_no_graph(whole, tm
         choose(tmp_path, Kind.OPENVINO)
 
 
+def test_without_a_graph_and_without_torch_it_is_said_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    with pytest.raises(UsageError, match="needs torch, which is not installed: pip install torch"):
+        choose(tmp_path)
+
+
 def test_a_graph_that_takes_bytes_from_elsewhere_is_refused(folder):
     content = (folder / GRAPH).read_bytes()
     for other in (b"/etc/shadow.tensors", b"../../del.safetenso"):

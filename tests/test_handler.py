@@ -19,6 +19,7 @@ from hub_model import GuardedClassifier, contract
 from hub_model.handler import EndpointHandler
 from hub_model.reading import read_bytes, read_case
 from tests.untrained import write_untrained
+from training.bundle import export
 from training.preparing import slice_of
 from training.sources.phantom import phantom_records
 
@@ -211,7 +212,9 @@ def test_the_handler_at_the_top_is_the_packages_own(folder):
 def test_requirements_ask_for_what_the_project_asks_for():
     """One version of each; what only the page or the command line needs is left out."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    lines = (ROOT / "hub_model" / contract.REQUIREMENTS).read_text().splitlines()
+    files = (contract.REQUIREMENTS, export.WITHOUT_GRAPH)
+    texts = [(ROOT / "hub_model" / name).read_text() for name in files]
+    lines = [line for text in texts for line in text.splitlines()]
     wanted = {line for line in lines if not line.startswith("#")}
     left_out = {line.split(">")[0] for line in set(project) - wanted}
     assert wanted <= set(project)

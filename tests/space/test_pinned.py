@@ -44,7 +44,8 @@ def test_what_the_space_installs_is_what_the_tests_ran_with() -> None:
     constraints = set((ROOT / "constraints.txt").read_text().split())
     requirements = (pinned.HERE / "requirements.txt").read_text().split()
 
-    assert set(requirements) <= constraints
+    more = (pinned.HERE / pinned.WITHOUT_GRAPH).read_text().splitlines()[1:]
+    assert {*requirements, *more} <= constraints
     assert f"gradio=={header(pinned.HERE / 'README.md')['sdk_version']}" in requirements
 
 
@@ -101,6 +102,18 @@ def test_a_staged_space_imports_only_what_its_requirements_install(tmp_path: Pat
                 found = [str(node.module)]
             for name in found:
                 assert name.split(".")[0].lower() in known, f"{path.name} imports {name}"
+
+
+def test_torch_is_installed_only_where_a_revision_has_no_graph(tmp_path: Path) -> None:
+    graphed = (*FILES, contract.GRAPH)
+    without = pinned.Wanted(pinned.pin("bob/masks", HEX), FILES)
+    for more, expected in (((), set()), ((without,), {"torch", "torchvision", "timm"})):
+        staged = pinned.stage(tmp_path / "space", "alice/heads", HEX, graphed, *more)
+        lines = (staged / "requirements.txt").read_text().splitlines()
+        found = {line.split("==")[0] for line in lines}
+        assert "openvino" in found
+        assert {"torch", "torchvision", "timm"} & found == expected
+        assert not (staged / "space" / pinned.WITHOUT_GRAPH).exists()
 
 
 def test_staging_again_replaces_what_was_staged(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from training.scores import Scores
 from training.sources import drawing, phantom, phantom_ct
 
 PACKAGE = Path(bundle.__file__).parent
+WITHOUT_GRAPH = "requirements-torch.txt"  # besides, for what torch has to run
 GOLDEN_IMAGES = 6
 PACKAGES = (
     "accelerate", "datasets", "huggingface_hub", "numpy", "onnx", "onnxruntime", "onnxscript",
@@ -171,4 +172,6 @@ def _copy_package(folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     shutil.copyfile(PACKAGE / contract.HANDLER, folder / contract.HANDLER)
-    shutil.copyfile(PACKAGE / contract.REQUIREMENTS, folder / contract.REQUIREMENTS)
+    needed = [contract.REQUIREMENTS] + [WITHOUT_GRAPH] * (not (folder / contract.GRAPH).is_file())
+    text = "".join((PACKAGE / name).read_text() for name in needed)
+    (folder / contract.REQUIREMENTS).write_text(text)
