@@ -1,4 +1,4 @@
-"""`neuroguard dataset`: build from a recipe's sources, audit, push."""
+"""`neuroguard dataset`: build from a recipe's sources, audit, draw, push."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from scripts.audit import audit_dataset
+from scripts.draw import draw
 from scripts.options import Folder, Overrides, RecipeName, RepoId, report
 from scripts.overlap import overlap
 
@@ -51,6 +52,7 @@ def build(
 
 app.command("audit")(audit_dataset)
 app.command("overlap")(overlap)
+app.command("draw")(draw)
 
 
 @app.command()

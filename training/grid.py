@@ -8,6 +8,7 @@ taken finds its training done.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from hub_model.errors import UsageError
@@ -49,7 +50,7 @@ def search(load: Load, folder: Path) -> Recipe:
     for number, (overrides, one) in enumerate(zip(combinations, recipes, strict=True)):
         run = Run(one, folder.with_name(f"{folder.name}-grid-{number}"), Wish(until="train"))
         run.go()
-        found.append(here().once(lambda run=run, said=overrides: _judged(run, said)))
+        found.append(here().once(partial(_judged, run, overrides)))
     chosen = candidates.best(found)
     if here().main:
         candidates.write(folder, found, chosen)

@@ -170,3 +170,9 @@ def test_the_digest_does_not_depend_on_the_machine_but_on_everything_else():
 def test_what_is_recorded_reads_as_the_same_recipe():
     base = load("phantom")
     assert recipe.Recipe.model_validate(json.loads(json.dumps(base.published))) == base
+
+
+def test_thresholds_are_not_chosen_on_a_split_that_is_learnt_from():
+    assert load("ct_binary").data.also_learnt == "threshold"
+    with pytest.raises(RecipeError, match="also_learnt is 'threshold', and so is"):
+        load("ct_binary", ["policy.chosen_on=threshold"])

@@ -216,7 +216,7 @@ STAGES = (
         "train the network, those of the folds, and those without a source",
         keys=(
             *_NETWORK, "model", "train", "crossval", "policy.chosen_on", "seed",
-            "data.finding_only", "data.also",
+            "data.finding_only", "data.also", "data.also_learnt",
         ),
         leaves=(
             "weights.safetensors", "history.json", "metrics.jsonl", "by_group", "by_image",
@@ -254,7 +254,7 @@ STAGES = (
         "choose thresholds that keep the promises",
         keys=(
             "policy", "guard.refusal", "quality", "labels", "finding", "crossval", "threshold",
-            "grid", *_BESIDE,
+            "grid", "data.also_learnt", *_BESIDE,
         ),
         leaves=(
             "final_policy_config.json", "cv_thresholds_by_fold.csv", "cv_thresholds_summary.csv",

@@ -212,7 +212,8 @@ def fit(
     The promises hold for images that pass quality and guard, so only those are looked at.
 
     Args:
-        scores: typed images of the threshold split.
+        scores: typed images that were not learnt from: of the threshold split, or of another where
+            `folds` are given; those say only how many the guard lets pass.
         temperature: of the calibrated probabilities.
         guard: the one that is shipped.
         recipe: says what to keep.

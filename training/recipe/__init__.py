@@ -1,5 +1,13 @@
 """One YAML into a typed tree."""
 
+from training.recipe.data_spec import (
+    ALSO,
+    FINDING_ONLY,
+    SET_ASIDE,
+    SPLITS,
+    DataSpec,
+    StrangerSpec,
+)
 from training.recipe.evidence_spec import AlsoSpec, CoverSpec, LeftOutSpec, PasteSpec
 from training.recipe.line_spec import AuditSpec, ChecksSpec, CrossValidationSpec, EvaluateSpec
 from training.recipe.mask_spec import MaskLossSpec, MasksSpec
@@ -7,18 +15,12 @@ from training.recipe.phase_spec import PhaseSpec
 from training.recipe.read import RECIPES, RecipeError
 from training.recipe.train_spec import AugmentSpec, TrainSpec
 from training.recipe.tree import (
-    ALSO,
-    FINDING_ONLY,
-    SET_ASIDE,
-    SPLITS,
-    DataSpec,
     Effective,
     GuardSpec,
     MemberSpec,
     ModelSpec,
     PolicySpec,
     Recipe,
-    StrangerSpec,
     effective,
     load,
 )

@@ -27,9 +27,9 @@ from hub_model.contract import (
     Share,
 )
 from hub_model.guard import KINDS
-from training.recipe.ct_spec import LabelFileSpec, ThresholdSpec
+from training.recipe.ct_spec import ThresholdSpec
+from training.recipe.data_spec import DataSpec
 from training.recipe.errors import explain
-from training.recipe.evidence_spec import AlsoSpec, LeftOutSpec
 from training.recipe.grid_spec import GridSpec
 from training.recipe.line_spec import (
     AuditSpec,
@@ -43,90 +43,6 @@ from training.recipe.read import RecipeError, read
 from training.recipe.train_spec import TrainSpec
 from training.sources import NO_FINDING
 from training.sources.layout import LabelFile, Meaning
-
-SPLITS = ("train", "validation", "calibration", "threshold", "test")
-FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
-SET_ASIDE = "set_aside"  # name of the set of test images whose label is under doubt
-ALSO = "also"  # name of the set of images of other sources that are learnt from only
-LEFT_OUT = "left_out_"  # what the names of sets of left-out sources begin with
-
-
-class StrangerSpec(Node):
-    """A source of out-of-domain images: one of the table's sources, or any folder of images."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]  # also of its file of prepared images
-    source: str  # name in the table of sources
-    folder: str | None = None  # for source "folder": path below data.root
-    limit: Annotated[int, Field(ge=1)] = 1000  # images at most, spread evenly over the source
-    near: bool = False  # a brain, or what is easily taken for one
-
-
-class DataSpec(Node):
-    """What is read and how it is divided."""
-
-    root: str = "."  # folder that the relative paths below start from
-    source: str  # name in the table of sources
-    # What makes an image's class: the type its source states, or whether it shows the finding.
-    label_from: Literal["type", "finding"] = "type"
-    finding_only: tuple[str, ...] = ()  # sources that state the finding but no type; train only
-    also: tuple[AlsoSpec, ...] = ()  # sources learnt from beside it, with the types they state
-    left_out: tuple[LeftOutSpec, ...] = ()  # sources judged at the shipped policy, never learnt
-    # Folder, below root, with <cheng_index>.png: masks of the slices that the source's patient map
-    # numbers, in the orientation of the slice. None: the masks that the source itself states.
-    masks: str | None = None
-    # CSV with the columns path and group, below root; None: the patients that the source or the map
-    # shipped for it states, or else identical pixels.
-    groups: str | None = None
-    # Images that show the same slice or head, found by linkage, become one group: for sources that
-    # state no patients. "unstated": only those of whom the source states none.
-    look_alikes: bool | Literal["unstated"] = False
-    labels: LabelFileSpec | None = None  # of source "ct"
-    review: str | None = None  # of images to set aside: a table shipped with the sources
-    scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
-    shares: dict[str, Share]  # of groups, by split
-    # Chosen by the classes' counts, see splits.balanced_seed.
-    split_seed: Annotated[int, Field(ge=0)]
-    strangers: Annotated[tuple[StrangerSpec, ...], Field(min_length=2)]
-    patients: Annotated[int, Field(ge=1)] | None = None  # how many to draw; phantom source only
-
-    @model_validator(mode="after")
-    def _agree(self) -> DataSpec:
-        if tuple(self.shares) != SPLITS:
-            raise ValueError(f"shares names {list(self.shares)}, expected {list(SPLITS)} in order")
-        if abs(sum(self.shares.values()) - 1) > 1e-9:
-            raise ValueError(f"shares add up to {sum(self.shares.values()):g}, expected 1")
-        names = [spec.name for spec in self.strangers]
-        own = {*SPLITS, FINDING_ONLY, SET_ASIDE, ALSO, *self.left_out_sets}
-        if taken := own & set(names):
-            raise ValueError(
-                f"strangers are named {sorted(taken)}, as the run's own sets are: name them after "
-                "what they show"
-            )
-        if len(set(names)) < len(names):
-            raise ValueError(f"strangers {names} repeat a name")
-        sources = self.sources
-        if twice := sorted({name for name in sources if sources.count(name) > 1}):
-            raise ValueError(
-                f"{twice} are named more than once among source, finding_only, also and left_out: "
-                "a source plays one part"
-            )
-        return self
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The recipe's own source and those beside it; no strangers."""
-        also, left_out = ([one.source for one in some] for some in (self.also, self.left_out))
-        return (self.source, *self.finding_only, *also, *left_out)
-
-    @property
-    def left_out_sets(self) -> dict[str, str]:
-        """Name of the prepared set of every left-out source, to the source."""
-        return {f"{LEFT_OUT}{one.source}": one.source for one in self.left_out}
-
-    @property
-    def several(self) -> bool:
-        """Whether images of more than one source can show the same head."""
-        return bool(self.finding_only or self.also or self.left_out)
 
 
 class ModelSpec(Node):
@@ -234,21 +150,6 @@ class Recipe(Node):
                 f"model.decoder is {self.model.decoder}, train.masks is {self.train.masks}: state "
                 "both, or neither"
             )
-        by = () if self.crossval is None else self.crossval.by
-        if self.policy.chosen_on == "folds" and "group" not in by:
-            raise ValueError(
-                "policy.chosen_on is 'folds', and crossval makes none by group: set crossval.by to "
-                "[group], or choose on 'threshold'"
-            )
-        if self.threshold is not None and (len(self.labels) != 2 or "group" not in by):
-            raise ValueError(
-                f"threshold is set, labels are {list(self.labels)}, crossval.by is {list(by)}: one "
-                "threshold cuts between two classes, and is chosen on folds by group"
-            )
-        turns = () if self.crossval is None else self.crossval.sources
-        known = {self.data.source, *self.data.finding_only, *(one.source for one in self.data.also)}
-        if unknown := sorted(set(turns) - known):
-            raise ValueError(f"crossval.sources names {unknown}: learnt from are {sorted(known)}")
         drawn = self.data.source.startswith("phantom")
         if self.phantom != drawn and not (self.phantom and self.data.source == "ct"):
             raise ValueError(f"phantom is {self.phantom}, data.source is {self.data.source!r}")
@@ -280,6 +181,30 @@ class Recipe(Node):
             )
         return self
 
+    @model_validator(mode="after")
+    def _folds_agree(self) -> Recipe:
+        by = () if self.crossval is None else self.crossval.by
+        if self.policy.chosen_on == "folds" and "group" not in by:
+            raise ValueError(
+                "policy.chosen_on is 'folds', and crossval makes none by group: set crossval.by to "
+                "[group], or choose on 'threshold'"
+            )
+        if self.data.also_learnt and self.policy.chosen_on == "threshold":
+            raise ValueError(
+                "data.also_learnt is 'threshold', and so is policy.chosen_on: thresholds are not "
+                "chosen on what is learnt from, choose them on 'folds'"
+            )
+        if self.threshold is not None and (len(self.labels) != 2 or "group" not in by):
+            raise ValueError(
+                f"threshold is set, labels are {list(self.labels)}, crossval.by is {list(by)}: one "
+                "threshold cuts between two classes, and is chosen on folds by group"
+            )
+        turns = () if self.crossval is None else self.crossval.sources
+        known = {self.data.source, *self.data.finding_only, *(one.source for one in self.data.also)}
+        if unknown := sorted(set(turns) - known):
+            raise ValueError(f"crossval.sources names {unknown}: learnt from are {sorted(known)}")
+        return self
+
     @property
     def published(self) -> dict[str, Any]:
         """The effective recipe as a revision records it: nothing of this machine or Hub."""
@@ -289,11 +214,9 @@ class Recipe(Node):
         tree["beside"] = tree["publish"] = None
         tree["track"] = "none"
         stopping = tree["train"]["early_stopping"] or {}
-        own = ((tree, "threshold"), (tree, "grid"), (tree["data"], "labels"))
-        for group, key in (
-            *own,
-            (stopping, "head_patience"),
-        ):  # a recipe that asks for none of them is recorded as it always was
+        newer = [(tree, "threshold"), (tree, "grid"), (stopping, "head_patience")]
+        newer += [(tree["data"], "labels"), (tree["data"], "also_learnt")]
+        for group, key in newer:  # a recipe that asks for none is recorded as it always was
             if group.get(key, ()) is None:
                 del group[key]
         return tree

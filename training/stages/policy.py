@@ -14,7 +14,6 @@ from training.recipe.ct_spec import ThresholdSpec
 from training.stages import fitted, prepared
 from training.stages.job import Job
 
-FITTED_ON = "threshold"
 _LOG = logging.getLogger(__name__)
 
 
@@ -26,7 +25,8 @@ def run(job: Job) -> None:
         NoOperatingPoint: no threshold does what the recipe asks of one.
     """
     temperature = fitted.temperature(job).temperature
-    scores, guard = fitted.scores(job, FITTED_ON), fitted.guard(job)
+    unmet = "validation" if job.recipe.data.also_learnt else "threshold"
+    scores, guard = fitted.scores(job, unmet), fitted.guard(job)
     found = fit_policy.fit(scores, temperature, guard, job.recipe, fitted.asked(job))
     if (spec := job.recipe.threshold) is not None:
         found = _cut(job, spec, found, temperature)

@@ -39,7 +39,8 @@ def images(job: Job, *names: str) -> Inputs:
 
 def learnt(job: Job) -> Inputs:
     """What the network learns from."""
-    return images(job, "train", *beside(job.recipe))
+    more = [split] if (split := job.recipe.data.also_learnt) else []
+    return images(job, "train", *more, *beside(job.recipe))
 
 
 def folded(job: Job) -> Inputs:

@@ -10,9 +10,10 @@ from scipy.stats import beta
 
 from hub_model.errors import UsageError
 from tests.training.operating.drawn import scored
-from training.operating.certainty import bounds_for, check, everywhere, one_by_one
-from training.operating.choice import Wanted
+from training.operating.certainty import bounds_for, check, everywhere, one_by_one, select
+from training.operating.choice import NoOperatingPoint, Wanted
 from training.operating.rates import grid
+from training.policy.promise import losses
 
 TAUS = grid(49)
 ASKED = Wanted("sens_target", 0.75, "mean", 0.9)
@@ -54,6 +55,25 @@ def test_the_bound_holds_over_draws_of_groups_as_often_as_it_says(wanted):
     assert found.kept is not None
     # 200 draws: the share that is seen lies within 0.04 of the true one 19 times in 20.
     assert found.kept >= wanted.confidence - 0.04
+
+
+@pytest.mark.parametrize("wanted", RULES, ids=["mean", "bound", "max_f1"])
+def test_the_promise_holds_for_people_who_were_never_drawn(wanted):
+    """200 cohorts of 200 patients, 17 slices without the finding to one with it, out of 60,000."""
+    rare = {"share": 1 / 18, "shift": 2.0}
+    everybody = scored(patients=60_000, seed=10_000, **rare)
+    people = everybody.groups[everybody.positive]
+    kept = []
+    for seed in range(200):
+        try:
+            chosen = select(scored(patients=200, seed=seed, **rare), TAUS, wanted)
+        except NoOperatingPoint:
+            continue
+        missed = everybody.score[everybody.positive] < chosen.threshold
+        kept.append(1 - losses(missed, people).mean() >= chosen.bound)
+    assert len(kept) > 40
+    # As above: by chance the share that is seen lies up to 0.04 below the true one.
+    assert np.mean(kept) >= wanted.confidence - 0.04
 
 
 def test_a_target_that_is_never_reached_is_counted_and_promises_nothing():

@@ -52,7 +52,18 @@ def test_a_test_without_a_valid_image_is_refused(test_set):
         figures(replace(test_set, valid=np.zeros_like(test_set.valid)), TAU)
 
 
+def test_a_model_of_a_run_beside_this_one_counts_where_the_test_is_the_same(tmp_path):
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+    assert uses.record_use(tmp_path / "a", b"images", {"weights": "a"}) == 1
+    assert uses.record_use(tmp_path / "b", b"images", {"weights": "a"}) == 1
+    assert uses.record_use(tmp_path / "b", b"images", {"weights": "b"}) == 2
+    assert uses.told(tmp_path / "a") == "models scored on the same test images: 2"
+
+
 def test_scoring_again_counts_changed_models_and_other_test_images_apart(tmp_path):
+    tmp_path = tmp_path / "runs" / "one"
+    tmp_path.mkdir(parents=True)
     assert uses.told(tmp_path) is None
     assert uses.record_use(tmp_path, b"images", {"weights": "a"}) == 1
     assert uses.record_use(tmp_path, b"images", {"weights": "a"}) == 1
