@@ -78,6 +78,7 @@ def run(
     if out is not None and run_id is not None:
         raise UsageError("--out names the run's folder and --run-id its name: give one of them")
     found = recipes.load(recipe, overrides or ())
+    wish = Wish(tuple(skip or ()), resume_from, until)
     folder = out or RUNS / (run_id or f"{found.name}-{found.digest[:DIGITS]}")
     if run_grid:
         from training import grid
@@ -85,9 +86,11 @@ def run(
 
         if dry_run:
             raise UsageError("--dry-run runs nothing, --run-grid trains candidates: give one")
-        found = grid.search(lambda more: recipes.load(recipe, (*(overrides or ()), *more)), folder)
+        found = grid.search(
+            lambda more: recipes.load(recipe, (*(overrides or ()), *more)), folder, wish.skip
+        )
         report(f"grid: {candidates.told(folder)}")
-    going = Run(found, folder, Wish(tuple(skip or ()), resume_from, until))
+    going = Run(found, folder, wish)
     if going.team.main:
         report(f"recipe {found.name}, hash {found.digest[:12]}, run {folder.name}")
     if dry_run:

@@ -22,12 +22,13 @@ from training.stages import Job, fitted, prepared
 Load = Callable[[Sequence[str]], Recipe]
 
 
-def search(load: Load, folder: Path) -> Recipe:
+def search(load: Load, folder: Path, skip: tuple[str, ...] = ()) -> Recipe:
     """The recipe with the values of the best candidate; what each came to is in the folder.
 
     Args:
         load: the recipe with more overrides, none of them invalid.
         folder: of the run that will go on; candidates get folders beside it.
+        skip: stages that candidates do not need, either.
 
     Raises:
         UsageError: the recipe states no candidates, or has no folds to judge them on that hold no
@@ -48,7 +49,7 @@ def search(load: Load, folder: Path) -> Recipe:
     recipes = [load(one) for one in combinations]
     found: list[Candidate] = []
     for number, (overrides, one) in enumerate(zip(combinations, recipes, strict=True)):
-        run = Run(one, folder.with_name(f"{folder.name}-grid-{number}"), Wish(until="train"))
+        run = Run(one, folder.with_name(f"{folder.name}-grid-{number}"), Wish(skip, until="train"))
         run.go()
         found.append(here().once(partial(_judged, run, overrides)))
     chosen = candidates.best(found)
