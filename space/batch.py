@@ -68,7 +68,7 @@ def html(rows: Sequence[Row], model: Model) -> str:
     return (
         f"<section><h3>{counted}</h3>{shown}"
         f'<p class="ng-small">{escape(RESEARCH_ONLY)}</p><p class="ng-take">'
-        '<a download="neuroguard-batch.csv" '
+        'Take this table along: <a download="neuroguard-batch.csv" '
         f'href="data:text/csv;charset=utf-8;base64,{content}">CSV</a></p></section>'
     )
 

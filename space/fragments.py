@@ -92,7 +92,7 @@ def not_judged(message: str) -> str:
     """An upload that cannot be read, or a failure with its number."""
     return (
         '<section class="ng-band ng-refused"><p class="ng-kicker">Not judged</p>'
-        f"<h2>This upload cannot be used.</h2><p>{escape(message)}</p></section>"
+        f"<h2>This upload cannot be used.</h2><p>{escape(report.capital(message))}</p></section>"
     )
 
 
@@ -217,7 +217,7 @@ def gallery(decision: Decision, pictures: Sequence[Picture]) -> str:
         )
     why = {said.index: report.slice_reasons(said) for said in decision.slices}
     figures = "".join(_figure(picture, why[picture.index]) for picture in pictures)
-    many = " ng-many" if len(pictures) > 1 else ""
+    many = "" if len(pictures) == 1 else " ng-many" if note else " ng-many ng-plain"
     return (
         f"<section><h3>What the model saw{some}</h3>{note}"
         f'<div class="ng-pictures{many}">{figures}</div></section>'

@@ -100,12 +100,16 @@ CSS = """
 .ng-pictures figure div { display: flex; gap: .25rem; }
 .ng-pictures img { width: 14rem; min-width: 0; height: auto; object-fit: contain;
   border-radius: .25rem; background: #000; }
-.ng-many img { width: 10rem; }
+.ng-many { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
+.ng-many.ng-plain { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+.ng-many img { width: 100%; }
+.ng-many figure div img { flex: 1 1 0; }
 .ng-pictures figcaption { color: var(--ng-soft); font-size: .85rem; }
 .ng-chart { margin: 0 0 .6rem; }
 .ng-chart figcaption { font-size: .9rem; }
 .ng-chart svg { display: block; width: 100%; height: auto; }
 .ng-chart text { font-size: 11px; fill: var(--ng-soft); }
+@media (max-width: 40rem) { .ng-chart text { font-size: 20px; } }
 .ng-chart .ng-above { fill: var(--ng-bar); }
 .ng-chart .ng-below { fill: var(--ng-abstain); }
 .ng-chart .ng-none { fill: var(--ng-line); }

@@ -83,7 +83,7 @@ NEXT_TEXT = {
         "Check that the files are of one examination. If they are, the case is one for a reader."
     ),
     Verdict.ACCEPT_FINDING: "Look at the map, and leave the type to a reader.",
-    Verdict.ACCEPT: "Compare with a reader: the promises below say how often this is wrong.",
+    Verdict.ACCEPT: "Compare with a reader: the revision's promises say how often it is wrong.",
 }
 
 _STOPPED_AT = {
@@ -286,6 +286,8 @@ def _domain(decision: Decision, model: Model) -> str:
 
 def _confidence(decision: Decision, model: Model) -> str:
     limits, finding = decision.thresholds, spoken(model.finding.name)
+    if decision.verdict is Verdict.ABSTAIN_DISAGREEMENT:
+        return "An answer was probable enough. Which one is not said, as the slices contradict it."
     if decision.probabilities is None:  # which side it leaned to is not said
         return (
             f"Neither {finding} (needed: {percent(limits['tau_finding'])}) nor its absence "
@@ -294,7 +296,7 @@ def _confidence(decision: Decision, model: Model) -> str:
     if decision.label is None:
         present = decision.probabilities[model.finding.name]
         return (
-            f"{_capital(finding)}: {against(present, limits['tau_finding'])}. No type reaches "
+            f"{capital(finding)}: {against(present, limits['tau_finding'])}. No type reaches "
             f"{percent(limits['tau_conf'])} with {percent(limits['min_agreement'])} of the slices "
             "agreeing on it."
         )
@@ -304,8 +306,8 @@ def _confidence(decision: Decision, model: Model) -> str:
         return f"No {finding}: {against(absent, limits['tau_none'])}."
     named = decision.probabilities[decision.label]
     return (
-        f"{_capital(finding)}: {against(1 - absent, limits['tau_finding'])}. "
-        f"{_capital(spoken(decision.label))}: {against(named, limits['tau_conf'])}."
+        f"{capital(finding)}: {against(1 - absent, limits['tau_finding'])}. "
+        f"{capital(spoken(decision.label))}: {against(named, limits['tau_conf'])}."
     )
 
 
@@ -325,5 +327,6 @@ def _agreement(decision: Decision, model: Model) -> str:
     return f"At least {needed} of the slices speak for this answer."
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text as the beginning of a sentence."""
     return text[:1].upper() + text[1:]

@@ -20,7 +20,7 @@ from hub_model.volumes.measured import Measured
 from space import case_report, fragments, stack_chart
 from space.judging import Seen
 from space.pictures import pictures
-from space.report import estimate, percent, slice_reasons, spoken
+from space.report import capital, estimate, percent, slice_reasons, spoken
 from space.stack_chart import Line
 from space.tables import NOTHING, table
 
@@ -50,15 +50,21 @@ def html(seen: Seen) -> str:
         (
             fragments.opening(decision, model, seen.case.warnings, seen.rows),
             _volume(outlined),
+            _why(seen),
             f"<section><h3>Along the stack</h3>{stack_chart.html(lines(seen, outlined))}"
             f'<p class="ng-small">{escape(_note(seen))}</p></section>',
             f"<section><h3>Slice by slice</h3>{_table(seen, outlined)}</section>",
-            f'<div class="ng-columns">{fragments.gates(decision, model)}'
-            f"<div>{fragments.probabilities(decision, model)}</div></div>",
             fragments.gallery(decision, shown),
         )
     )
     return body + case_report.links(body, model, seen.judgement.to_dict())
+
+
+def _why(seen: Seen) -> str:
+    parts = fragments.gates(seen.decision, seen.model)
+    if likely := fragments.probabilities(seen.decision, seen.model):
+        return f'<div class="ng-columns">{parts}<div>{likely}</div></div>'
+    return parts
 
 
 def outlines(seen: Seen) -> Outlined | None:
@@ -144,7 +150,7 @@ def _table(seen: Seen, outlined: Outlined | None) -> str:
         columns.append(("Position, mm", _cells([one.position for one in slices], "{:.1f}".format)))
     columns.append(("Judged", ["yes" if one.valid else "no" for one in reports]))
     if findings:
-        columns.append((spoken(seen.model.finding.name).capitalize(), _cells(findings, estimate)))
+        columns.append((capital(spoken(seen.model.finding.name)), _cells(findings, estimate)))
     if outlined is not None:
         columns.append(("Outlined, pixels", [str(count) for count in outlined.pixels]))
     columns += [

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 720, 110  # of a drawing; it takes the width that there is
-LEFT, RIGHT, TOP, BOTTOM = 46, 6, 8, 22  # margins, for the scale and the numbers of the slices
+WIDTH, HEIGHT = 720, 120  # of a drawing; it takes the width that there is
+LEFT, RIGHT, TOP, BOTTOM = 70, 6, 10, 26  # margins, for the scale and the numbers of the slices
 FULL = 0.85  # share of its place that a bar fills
 
 

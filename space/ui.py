@@ -42,7 +42,9 @@ def build(service: Service, desk: Desk) -> gr.Blocks:
             with gr.Tab("Batch"):
                 many, table = _batch_tab(service, choice)
             with gr.Tab("Model") as about:
-                facts, card = html("", "about"), gr.Markdown()
+                facts = html("", "about")
+                with gr.Accordion("The revision's card", open=False, elem_id="card"):
+                    card = gr.Markdown()
         endpoints.add(service, desk, case, choice)
 
     def tell(name: str) -> tuple[str, ...]:
@@ -84,7 +86,8 @@ def _case_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, list[gr.H
 
 def _stack_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, gr.HTML]:
     """Where all slices of a patient are sent; the upload, and where its result is shown."""
-    upload = tabs.upload("All slices of one patient: a series, a volume or a ZIP", "slices")
+    upload = tabs.upload("All slices of one patient", "slices")
+    html(fragments.kinds())
     shown = html(fragments.waiting(), "patient")
     tabs.answer(upload, shown, choice, service.stack)
     return upload, shown

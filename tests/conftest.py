@@ -9,12 +9,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from tests.loopback_api import LoopbackHub
 from tests.loopback_hub import serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 if early := {"huggingface_hub", "datasets", "timm", "gradio"} & sys.modules.keys():
     raise RuntimeError(f"{sorted(early)} were imported before HF_ENDPOINT could be set")
@@ -98,6 +102,19 @@ def repo(request: pytest.FixtureRequest, hub: LoopbackHub) -> Iterator[str]:
     yield "alice/" + re.sub(r"[^\w-]", "-", request.node.name)[:80]  # the Hub allows 96 characters
     hub.meeting = None
     hub.spaces_need_plan = False
+
+
+@pytest.fixture(scope="module")  # while it runs, no event loop can be started
+def chromium() -> Iterator[Browser]:
+    """A headless browser for tests that are marked `browser`."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import CHROMIUM, QUIET
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ LIMITS = QualityLimits(
 
 
 def write_untrained(
-    folder: Path, *, finding: str = "tumor", graph: int = 0, **thresholds: float
+    folder: Path, *, finding: str = "tumor", graph: int = 0, seed: int = 0, **thresholds: float
 ) -> Path:
     """`folder`, holding a bundle that answers whatever passes quality.
 
@@ -44,11 +44,12 @@ def write_untrained(
         folder: made here.
         finding: the class beside "no" and the finding; another one makes another bundle.
         graph: images that the engines of a graph are compared on; 0: the bundle has none.
+        seed: of the weights; another one leans to another answer.
         thresholds: that are not 0; `tau_domain=0.9` refuses every image as strange.
     """
     import torch
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = network_config.hub_config(
         architecture="resnet10t",
         label_names=(f"no{finding}", finding),

@@ -112,10 +112,11 @@ class PatientSlice(QualitySlice):
 
     position_mm: float | None  # along the slice normal, where the file says it
     p_in_domain: float | None  # 0-1; null where the slice was not judged
+    p_finding: float | None  # 0-1, of this slice alone; null where the case has no answer, too
 
 
 class PatientAnswer(_Answer):
-    """The verdict on a stack, and a row for each of its slices; rows name no class."""
+    """The verdict on a stack, and a row for each of its slices; rows name no type."""
 
     answer: Answer
     judged: int  # slices that the verdict was made from

@@ -73,14 +73,16 @@ class Desk:
         """The verdict on a stack, and a row for each slice."""
         seen = self._judge.explain(served, read)
         reports = seen.decision.slices
+        findings = seen.explained.findings or (None,) * len(reports)
         slices = tuple(
             answers.PatientSlice(
                 **dict(_quality(index, row)),
                 position_mm=piece.position,
                 p_in_domain=said.p_in_domain,
+                p_finding=finding,
             )
-            for index, (row, piece, said) in enumerate(
-                zip(seen.rows, seen.case.slices, reports, strict=True)
+            for index, (row, piece, said, finding) in enumerate(
+                zip(seen.rows, seen.case.slices, reports, findings, strict=True)
             )
         )
         return answers.PatientAnswer(

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from hub_model import bundle, contract, hub
 from hub_model.policy import Decision
 from hub_model.predictor import GuardedClassifier
-from hub_model.reading import read_case
+from hub_model.reading import read_bytes, read_case
 from space import pinned
 from tests.loopback_api import LoopbackHub
+from tests.test_handler import png
+from training.sources.phantom import phantom_records
 from training.sources.phantom_files import write_raster
 from training.sources.phantom_heads import MASSES, Head, make_head
 from training.sources.phantom_strangers import strangers
@@ -78,6 +81,19 @@ def stranger(classifier: GuardedClassifier, tmp_path_factory: pytest.TempPathFac
         if not decision.verdict.accepted:
             return Sample(path, None, decision)
     raise AssertionError("none of 20 drawn knees was refused: the guard learned nothing")
+
+
+@pytest.fixture(scope="session")
+def head() -> bytes:
+    """A drawn head as a PNG file."""
+    (record,) = list(phantom_records(1, seed=3))[:1]
+    return png(read_bytes(record.image).slices[0].pixels)
+
+
+@pytest.fixture(scope="session")
+def blank() -> bytes:
+    """A file that is read and has nothing in it."""
+    return png(np.zeros((64, 64), np.uint8))
 
 
 @pytest.fixture(scope="session")

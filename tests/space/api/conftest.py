@@ -8,18 +8,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from hub_model.predictor import GuardedClassifier
-from hub_model.reading import read_bytes
 from space.api.settings import Settings
 from space.revisions import Revisions, Served
-from tests.test_handler import png
 from tests.untrained import write_untrained
-from training.sources.phantom import phantom_records
 
 STRICT = "alice/strict"  # refuses every image as strange
 EASY = "alice/easy"  # answers whatever passes quality
@@ -61,19 +57,6 @@ def started(revisions: Revisions, **settings: object) -> TestClient:
         return application(revisions, replace(Settings(), **settings))  # type: ignore[arg-type]
 
     return TestClient(asyncio.run(build()), raise_server_exceptions=False)
-
-
-@pytest.fixture(scope="session")
-def head() -> bytes:
-    """A drawn head as a PNG file."""
-    (record,) = list(phantom_records(1, seed=3))[:1]
-    return png(read_bytes(record.image).slices[0].pixels)
-
-
-@pytest.fixture(scope="session")
-def blank() -> bytes:
-    """A file that is read and has nothing in it."""
-    return png(np.zeros((64, 64), np.uint8))
 
 
 @pytest.fixture

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from hub_model.contract import RESEARCH_ONLY
-from tests.space.test_browser import CHROMIUM, QUIET
+from tests.browser import AA, CONTRAST, NEEDS_CHROMIUM
 from training.report import write
 
-AA = 4.5  # contrast of text that WCAG 2 asks for
-CONTRAST = """() => {
-  const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number).map(v => v / 255)
-      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const ground = e => { for (; e; e = e.parentElement) {
-      const c = getComputedStyle(e).backgroundColor; if (!c.endsWith(', 0)')) return c; } };
-  return Math.min(...[...document.querySelectorAll('body *')]
-    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
-    .map(e => [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a))
-    .map(([high, low]) => (high + 0.05) / (low + 0.05)));
-}"""
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"no {CHROMIUM}: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield browser
-        browser.close()
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +32,7 @@ def test_the_page_is_read_anywhere_and_asks_nobody(chromium, report, scheme, wid
     page.goto(report.as_uri())
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(CONTRAST) >= AA
+    assert page.evaluate(CONTRAST, "body") >= AA
     assert page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 31)"
     assert dark == (scheme == "dark")
