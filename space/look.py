@@ -86,8 +86,8 @@ CSS = """
 .ng-table thead { position: sticky; top: 0; background: var(--ng-ground); }
 .ng-table thead button { all: unset; cursor: pointer; font-weight: 700; }
 .ng-table thead button:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
-.ng-table [aria-sort=ascending] button::after { content: " ▲"; }
-.ng-table [aria-sort=descending] button::after { content: " ▼"; }
+.ng-table [aria-sort=ascending] button::after { content: " ▲" / ""; }
+.ng-table [aria-sort=descending] button::after { content: " ▼" / ""; }
 .ng-probabilities th { width: 30%; }
 .ng-probabilities td:last-child { width: 6.5rem; text-align: right; white-space: nowrap; }
 .ng-bar span { display: block; height: .8rem; min-width: 1px; margin-top: .3rem;

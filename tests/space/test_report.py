@@ -75,6 +75,19 @@ UNSURE = [[0.4, 0.1, 0.4, 0.1]]
 SPLIT = [[0.01, 0.01, 0.97, 0.01]] * 6 + [[0.4, 0.2, 0.38, 0.02]]
 
 
+def test_a_disagreement_is_not_told_that_nothing_was_probable_enough(model: Model) -> None:
+    decision = replace(
+        judged(model, UNSURE),
+        verdict=Verdict.ABSTAIN_DISAGREEMENT,
+        reasons=(Reason.SLICES_DISAGREE,),
+    )
+    confidence = report.gates(decision, model)[2]
+
+    assert confidence.outcome is Outcome.PASSED
+    assert "probable enough" in confidence.text
+    assert "Neither" not in confidence.text
+
+
 @pytest.mark.parametrize(
     ("probabilities", "p_in_domain", "verdict", "sentence"),
     [

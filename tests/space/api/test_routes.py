@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from pydicom import dcmread
 
 from hub_model.contract import RESEARCH_ONLY
 from hub_model.handler import EndpointHandler
@@ -19,6 +20,8 @@ from space.api.routes import ORIGINALS
 from space.revisions import Revisions
 from tests.space.api.conftest import EASY, STRICT
 from tests.untrained import SIZE
+from training.sources.phantom_files import write_dicom_series
+from training.sources.phantom_heads import make_head
 
 MADE_UP = "SECRET_NAME_123.png"
 
@@ -63,6 +66,8 @@ def test_an_abstention_names_no_class_on_any_route(client: TestClient, head: byt
         text = client.post(f"{route}?model={STRICT}", files=[part(head)]).text
         assert "ABSTAIN_OOD" in text
         assert "bleeding" not in text
+    (row,) = client.post(f"/v1/patient?model={STRICT}", files=[part(head)]).json()["slices"]
+    assert row["p_finding"] is None
 
 
 def test_explain_shows_what_was_seen_and_a_map_of_an_answer_only(
@@ -125,7 +130,8 @@ def test_a_patients_stack_is_one_case_with_a_row_for_each_slice(
     assert found["judged"] == 2
     assert [row["passed"] for row in found["slices"]] == [True, False, True]
     assert "blank" in found["slices"][1]["reasons"]
-    assert found["slices"][1]["p_in_domain"] is None
+    assert found["slices"][1]["p_in_domain"] is found["slices"][1]["p_finding"] is None
+    assert 0 < found["slices"][0]["p_finding"] < 1
     assert found["slices"][0]["p_in_domain"] == found["answer"]["slices"][0]["p_in_domain"]
 
 
@@ -136,6 +142,20 @@ def test_quality_gives_figures_beside_limits(client: TestClient, head: bytes, bl
     assert (found["passed"], good["passed"], bad["passed"]) == (1, True, False)
     assert good["measures"]["levels"] >= found["limits"]["min_levels"] > bad["measures"]["levels"]
     assert found["notice"] == RESEARCH_ONLY
+
+
+def test_quality_tells_of_another_modality_as_the_verdict_does(
+    client: TestClient, tmp_path: Path
+) -> None:
+    series, _ = write_dicom_series(make_head(1, seed=3), tmp_path, n_slices=2)
+    file = dcmread(series)
+    file.Modality = "CT"
+    file.save_as(series)
+    files = [part(series.read_bytes())]
+    (row,) = client.post("/v1/quality", files=files).json()["slices"]
+    (said,) = client.post("/v1/classify", files=files).json()["slices"]
+
+    assert row["reasons"] == said["reasons"] == ["other_modality"]
 
 
 @pytest.mark.parametrize(("path", "now"), ORIGINALS.items())
