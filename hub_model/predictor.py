@@ -150,6 +150,11 @@ class GuardedClassifier:
         return self._engine.kind, self._engine.why
 
     @property
+    def engine(self) -> Engine:
+        """What runs the network, for whoever asks it for more than a verdict."""
+        return self._engine
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """Class names in the network's order."""
         return self.bundle.config.label_names

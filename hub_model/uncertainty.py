@@ -25,6 +25,7 @@ Values = NDArray[np.float64]
 Axes = tuple[int, ...]
 LEFT_RIGHT: tuple[Axes, ...] = ((), (2,))  # a head is nearly its own mirror image
 ALL_FLIPS: tuple[Axes, ...] = ((), (2,), (1,), (1, 2))
+MOST = float(np.log(2))  # nats; the entropy of a pixel that is as likely in the mask as not
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,10 +139,20 @@ def flip_samples(
     Returns:
         `(T, N, K)`, or `(T, N, S, S)` with every mask mirrored back.
     """
-    found = run(np.concatenate([np.flip(images, axes) for axes in flips]))
+    found = run(flipped(images, flips))
     samples = found.reshape(len(flips), len(images), *found.shape[1:])
     if found.ndim == 2:  # classes, which have no left and right
         return samples
+    return flipped_back(samples, flips)
+
+
+def flipped(images: NDArray[np.uint8], flips: Sequence[Axes]) -> NDArray[np.uint8]:
+    """`(T * N, S, S)`: the images `(N, S, S)` once for each flip."""
+    return np.concatenate([np.flip(images, axes) for axes in flips])
+
+
+def flipped_back(samples: Floats, flips: Sequence[Axes]) -> Floats:
+    """`(T, N, S, S)`: what was found on `flipped` images, each sample as its image lay before."""
     return np.stack([np.flip(one, axes) for one, axes in zip(samples, flips, strict=True)])
 
 

@@ -22,6 +22,7 @@ from scripts import (
     publish,
     recipe,
     runs,
+    segment,
     serve,
     sources,
     space,
@@ -54,6 +55,7 @@ app.add_typer(bundle.app, name="bundle")
 app.command("publish")(publish.publish)
 app.add_typer(space.app, name="space")
 app.command("predict")(predict.predict)
+app.command("segment")(segment.segment)
 app.command("monitor")(monitor.monitor)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

@@ -40,10 +40,28 @@ class Drawn:
     scores: dict[str, Scores]
 
 
-def write(folder: Path, recipe: Recipe, config: ModelConfig, *, patients: int = 8) -> Drawn:
-    """`folder / "bundle"`, with what it was made of beside it."""
+def write(
+    folder: Path,
+    recipe: Recipe,
+    config: ModelConfig,
+    *,
+    patients: int = 8,
+    says: str | None = None,
+) -> Drawn:
+    """`folder / "bundle"`, with what it was made of beside it.
+
+    Args:
+        folder: made if need be.
+        recipe: of guard, preprocessing and limits.
+        config: of the network.
+        patients: that are drawn.
+        says: the class that it names whatever it sees; None: what an untrained network says.
+    """
     torch.manual_seed(0)
     state = to_half(state_of(build(config)))
+    if says is not None:
+        state["fc.weight"].zero_()
+        state["fc.bias"].zero_()[config.label_names.index(says)] = 5
     network = build(config)
     load_state(network, state)
     layer = network.backbone.get_classifier()

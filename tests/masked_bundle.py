@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from hub_model import contract
 from hub_model.contract import MaskSpec, ModelConfig
 from tests import drawn_bundle
+from tests.bundle_files import change_json
 from tests.unmeasured import NOTHING_KNOWN
 from training import network_config, recipe
 
@@ -33,6 +35,24 @@ def config(*, decoder: bool) -> ModelConfig:
     return found.model_copy(update={"neuroguard": ours})
 
 
-def write(folder: Path, *, decoder: bool = True) -> Path:
-    """`folder / "bundle"`: its thresholds let everything pass."""
-    return drawn_bundle.write(folder, RECIPE, config(decoder=decoder)).folder
+def write(folder: Path, *, decoder: bool = True, says: str | None = None) -> Path:
+    """`folder / "bundle"`: its thresholds let everything pass.
+
+    Args:
+        folder: of the bundle and what it is made of.
+        decoder: whether it has one.
+        says: the class that it names whatever it sees; None: what an untrained network says.
+    """
+    return drawn_bundle.write(folder, RECIPE, config(decoder=decoder), says=says).folder
+
+
+def strict(whole: Path, folder: Path) -> Path:
+    """A copy of a bundle that refuses every image as strange.
+
+    Args:
+        whole: the bundle.
+        folder: of the copy.
+    """
+    shutil.copytree(whole, folder)
+    change_json(folder, contract.POLICY, lambda tree: tree["thresholds"].update(tau_domain=1.0))
+    return folder

@@ -32,3 +32,14 @@ def write_json(out: Path, value: object) -> None:
     """Write plain JSON types into a file that takes the place of `out`."""
     with whole_file(out) as file:
         file.write(json.dumps(value, indent=2) + "\n")
+
+
+def write_bytes(out: Path, data: bytes) -> None:
+    """Write bytes into a file that takes the place of `out`."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -22,6 +22,15 @@ def mask_png(mask: NDArray[np.bool_]) -> bytes:
     return _png(Image.fromarray(mask.astype(np.uint8) * np.uint8(255)))
 
 
+def grey_png(share: NDArray[np.floating]) -> bytes:
+    """A grey PNG of numbers of 0-1.
+
+    Args:
+        share: `(H, W)`, for example an uncertainty as a share of the most that it can be.
+    """
+    return _png(Image.fromarray(np.rint(share * 255).astype(np.uint8)))
+
+
 def overlay_png(grey: NDArray[np.uint8], mask: NDArray[np.bool_]) -> bytes:
     """A slice with its mask tinted and outlined, as a PNG in colour.
 

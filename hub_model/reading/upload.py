@@ -76,6 +76,26 @@ def read_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Case:
     return _case(_unpacked(iter([_checked(data, budget)]), budget), budget)
 
 
+def contents(
+    paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[bytes]:
+    """The files of a case as they were sent, archives unpacked; what cannot be had is passed over.
+
+    For whoever writes something in the form of what `read_case` has read.
+
+    Args:
+        paths: as for `read_case`.
+        limits: the most that may be read.
+
+    Raises:
+        InputRejected: a limit of the whole case.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    budget = Budget(limits)
+    files = _unpacked(_files(given, budget), budget)
+    return (file for file in files if isinstance(file, bytes))
+
+
 def _files(paths: Sequence[str | Path], budget: Budget) -> Iterator[File]:
     """The content of every file, in order; those of a folder sorted by path."""
     for path in paths:

@@ -1,0 +1,247 @@
+"""A verdict with its masks on the slices' own pixels, what they amount to, and how sure they are.
+
+What the policy allows to be shown is decided before (`mask_policy.to_show`): a case without an
+accepted finding has no mask here, no size and no doubt about one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_model import calibration, engine, preprocess, uncertainty
+from hub_model.case import Case
+from hub_model.contract import DECODER_WEIGHTS
+from hub_model.errors import UsageError
+from hub_model.policy import Decision
+from hub_model.predictor import Explained, GuardedClassifier, SliceMask
+from hub_model.preprocess import Placement
+from hub_model.uncertainty import LEFT_RIGHT, Doubt
+from hub_model.volumes import mask_on_slice, measure
+from hub_model.volumes.grid import NO_GRID_TEXT
+from hub_model.volumes.measured import Measured
+from hub_model.volumes.placing import on_slice
+
+Mask = NDArray[np.bool_]
+
+
+class NoDecoderError(UsageError):
+    """Masks were asked of a revision that draws none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"this revision draws no masks, it has no {DECODER_WEIGHTS}: ask one whose recipe has "
+            "model.decoder"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceDoubt:
+    """How sure the mask of a slice is.
+
+    Args:
+        index: of the slice in the case.
+        entropy: predictive entropy, nats, mean over the pixels of its mask.
+        information: mutual information, the same.
+        map: `(H, W)` float32 predictive entropy of every pixel of the slice, 0 to ln 2; 0 outside
+            the crop, where the network was shown nothing.
+    """
+
+    index: int
+    entropy: float
+    information: float
+    map: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseDoubt:
+    """How much the network's looks at a case and at its mirror image differ.
+
+    Args:
+        looks: at each slice.
+        entropy: predictive entropy of the class, nats.
+        information: mutual information of the class, nats.
+        slices: of the masks that are shown.
+    """
+
+    looks: int
+    entropy: float
+    information: float
+    slices: tuple[SliceDoubt, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the maps."""
+        return {
+            "looks": self.looks,
+            "class_entropy": self.entropy,
+            "class_information": self.information,
+            "slices": [
+                {"index": one.index, "entropy": one.entropy, "information": one.information}
+                for one in self.slices
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmented:
+    """What is said of a case, and where.
+
+    Args:
+        decision: as `GuardedClassifier.predict` gives it.
+        masks: `(H, W)` over the own pixels of every slice, in reading order; all of them empty
+            where the verdict abstains or denies the finding.
+        measured: what they amount to; None where the verdict accepts no finding.
+        doubt: None where it was not asked for, or the verdict abstains.
+    """
+
+    decision: Decision
+    masks: tuple[Mask, ...]
+    measured: Measured | None
+    doubt: CaseDoubt | None
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Which slices have a mask."""
+        return tuple(index for index, mask in enumerate(self.masks) if mask.any())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: the decision, the slices with a mask, sizes in mm, doubt."""
+        measured = None
+        if self.measured is not None:
+            why = self.measured.why
+            measured = {
+                **asdict(self.measured),
+                "why": None if why is None else why.value,
+                "why_text": None if why is None else NO_GRID_TEXT[why],
+            }
+        return {
+            **self.decision.to_dict(),
+            "masked_slices": list(self.shown),
+            "measured": measured,
+            "uncertainty": None if self.doubt is None else self.doubt.to_dict(),
+        }
+
+
+def draws(classifier: GuardedClassifier) -> bool:
+    """Whether a revision draws masks."""
+    return classifier.bundle.config.neuroguard.masks is not None
+
+
+def segment(classifier: GuardedClassifier, case: Case, *, doubt: bool = False) -> Segmented:
+    """The verdict on a case with masks, sizes and, if asked for, how sure they are.
+
+    Args:
+        classifier: of a revision that draws masks.
+        case: any case.
+        doubt: ask the network about the mirror image of every slice as well.
+
+    Raises:
+        NoDecoderError: the revision draws no masks.
+    """
+    if not draws(classifier):
+        raise NoDecoderError
+    return of_explained(classifier, case, classifier.explain(case), doubt=doubt)
+
+
+def of_explained(
+    classifier: GuardedClassifier, case: Case, found: Explained, *, doubt: bool = False
+) -> Segmented:
+    """The same where `GuardedClassifier.explain` has been asked about the case already."""
+    places = {one.index: _placement(classifier, case, one) for one in found.masks}
+    drawn = {one.index: one.mask for one in found.masks}
+    masks = tuple(
+        mask_on_slice(drawn[index], places[index], _shape(case, index))
+        if index in drawn
+        else np.zeros(piece.pixels.shape, bool)
+        for index, piece in enumerate(case.slices)
+    )
+    decision = found.decision
+    accepted = decision.verdict.accepted
+    return Segmented(
+        decision=decision,
+        masks=masks,
+        measured=measure(masks, case.slices) if accepted and decision.finding != "none" else None,
+        doubt=_doubt(classifier, case, found, places) if doubt and accepted else None,
+    )
+
+
+def _placement(classifier: GuardedClassifier, case: Case, one: SliceMask) -> Placement:
+    spec = classifier.engine.preprocess
+    return preprocess.placement(preprocess.prepare(case.slices[one.index], spec).box, spec)
+
+
+def _shape(case: Case, index: int) -> tuple[int, int]:
+    height, width = case.slices[index].pixels.shape
+    return int(height), int(width)
+
+
+def _doubt(
+    classifier: GuardedClassifier, case: Case, found: Explained, places: dict[int, Placement]
+) -> CaseDoubt:
+    """From one batch of each few slices and their mirror images."""
+    masks = {one.index: one.mask for one in found.masks}
+    valid = [report.index for report in found.decision.slices if report.valid]
+    step = max(1, engine.MAX_BATCH // len(LEFT_RIGHT))
+    classes, slices = [], []
+    for group in (sorted(masks), [index for index in valid if index not in masks]):
+        for start in range(0, len(group), step):
+            indices = group[start : start + step]
+            images = np.stack([found.images[index] for index in indices])
+            probs, pixels = _looks(classifier, images, masks=indices[0] in masks)
+            classes.append(probs)
+            if pixels is not None:
+                cleaned = np.stack([masks[index] for index in indices])
+                slices += _of_slices(case, indices, pixels, cleaned, places)
+    whole = uncertainty.of_case(np.concatenate(classes, axis=1))
+    return CaseDoubt(
+        len(LEFT_RIGHT), float(whole.entropy[0]), float(whole.information[0]), tuple(slices)
+    )
+
+
+def _looks(
+    classifier: GuardedClassifier, images: NDArray[np.uint8], *, masks: bool
+) -> tuple[NDArray[np.float64], Doubt | None]:
+    """Probabilities `(T, N, K)` of the classes and, if asked for, doubt about the masks."""
+    config = classifier.bundle.config.neuroguard
+    outputs = engine.run(
+        classifier.engine,
+        uncertainty.flipped(images, LEFT_RIGHT),
+        maps=False,
+        masks=engine.every if masks else None,
+    )
+    flat = calibration.probabilities(outputs.logits, classifier.bundle.temperature.temperature)
+    probs = flat.reshape(len(LEFT_RIGHT), len(images), -1)
+    if not masks or config.masks is None:
+        return probs, None
+    drawn = calibration.mask_probabilities(outputs.masks.logits, config.masks.temperature)
+    samples = drawn.reshape(len(LEFT_RIGHT), *images.shape)
+    return probs, uncertainty.of_masks(uncertainty.flipped_back(samples, LEFT_RIGHT))
+
+
+def _of_slices(
+    case: Case,
+    indices: Sequence[int],
+    pixels: Doubt,
+    cleaned: Mask,
+    places: dict[int, Placement],
+) -> list[SliceDoubt]:
+    rows = zip(
+        indices,
+        uncertainty.over_masks(pixels.entropy, cleaned),
+        uncertainty.over_masks(pixels.information, cleaned),
+        pixels.entropy,
+        strict=True,
+    )
+    return [
+        SliceDoubt(
+            index,
+            float(entropy),
+            float(information),
+            on_slice(plane, places[index], _shape(case, index)),
+        )
+        for index, entropy, information, plane in rows
+    ]
