@@ -18,7 +18,7 @@ from hub_model.case import Case
 from hub_model.contract import DECODER_WEIGHTS
 from hub_model.errors import UsageError
 from hub_model.policy import Decision
-from hub_model.predictor import Explained, GuardedClassifier, SliceMask
+from hub_model.predictor import Explained, GuardedClassifier
 from hub_model.preprocess import Placement
 from hub_model.uncertainty import LEFT_RIGHT, Doubt
 from hub_model.volumes import mask_on_slice, measure
@@ -151,7 +151,10 @@ def of_explained(
     classifier: GuardedClassifier, case: Case, found: Explained, *, doubt: bool = False
 ) -> Segmented:
     """The same where `GuardedClassifier.explain` has been asked about the case already."""
-    places = {one.index: _placement(classifier, case, one) for one in found.masks}
+    spec = classifier.engine.preprocess
+    places = {
+        one.index: preprocess.placement(found.prepared[one.index].box, spec) for one in found.masks
+    }
     drawn = {one.index: one.mask for one in found.masks}
     masks = tuple(
         mask_on_slice(drawn[index], places[index], _shape(case, index))
@@ -167,11 +170,6 @@ def of_explained(
         measured=measure(masks, case.slices) if accepted and decision.finding != "none" else None,
         doubt=_doubt(classifier, case, found, places) if doubt and accepted else None,
     )
-
-
-def _placement(classifier: GuardedClassifier, case: Case, one: SliceMask) -> Placement:
-    spec = classifier.engine.preprocess
-    return preprocess.placement(preprocess.prepare(case.slices[one.index], spec).box, spec)
 
 
 def _shape(case: Case, index: int) -> tuple[int, int]:

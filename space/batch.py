@@ -38,7 +38,7 @@ class Row:
     refused: str | None
 
 
-def check_size(count: int) -> None:
+def check_size(count: int, limit: int = MAX_BATCH) -> None:
     """Nothing, where that many files may be sent as a batch.
 
     Raises:
@@ -46,11 +46,11 @@ def check_size(count: int) -> None:
     """
     if not count:
         raise InputRejected("no_file", "no file was sent: send files, each a case")
-    if count > MAX_BATCH:
+    if count > limit:
         raise InputRejected(
             "too_many_cases",
-            f"{count} files, limit {MAX_BATCH}: send several batches",
-            limit=MAX_BATCH,
+            f"{count} files, limit {limit}: send several batches",
+            limit=limit,
             actual=count,
         )
 

@@ -139,7 +139,7 @@ def opening(
         rows: as of `result`.
     """
     figures = gauges.of_case(decision, rows, model.bundle.policy.quality)
-    return _band(decision, model) + _warnings(warnings) + gauges.html(figures)
+    return band(decision, model) + about_files(warnings) + gauges.html(figures)
 
 
 def promises(model: Model) -> str:
@@ -153,7 +153,8 @@ def promises(model: Model) -> str:
     return f'<ul class="ng-promises">{items}</ul>'
 
 
-def _band(decision: Decision, model: Model) -> str:
+def band(decision: Decision, model: Model) -> str:
+    """The verdict, what it rests on, and what to do next."""
     accepted = decision.verdict.accepted
     warning = ""
     if model.bundle.config.neuroguard.facts.phantom:
@@ -171,7 +172,8 @@ def _band(decision: Decision, model: Model) -> str:
     )
 
 
-def _warnings(warnings: Sequence[str]) -> str:
+def about_files(warnings: Sequence[str]) -> str:
+    """Warnings of a case; nothing where there is none."""
     if not warnings:
         return ""
     items = "".join(f"<li>{escape(text)}</li>" for text in warnings)

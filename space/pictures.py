@@ -46,18 +46,20 @@ def pictures(
     """
     by_index = {found.index: found.activation for found in maps}
     candidates = sorted(by_index) or list(range(len(seen)))
-    count = min(limit, len(candidates))
-    chosen = [
-        candidates[round(i * (len(candidates) - 1) / max(1, count - 1))] for i in range(count)
-    ]
     return [
         Picture(
             index,
             _address(Image.fromarray(seen[index])),
             _address(overlay(seen[index], by_index[index])) if index in by_index else None,
         )
-        for index in chosen
+        for index in spread(candidates, limit)
     ]
+
+
+def spread(candidates: Sequence[int], limit: int) -> list[int]:
+    """At most `limit` of them, evenly spread, the first and the last among them."""
+    count = min(limit, len(candidates))
+    return [candidates[round(i * (len(candidates) - 1) / max(1, count - 1))] for i in range(count)]
 
 
 def overlay(image: NDArray[np.uint8], activation: NDArray[np.floating]) -> Image.Image:

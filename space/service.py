@@ -20,7 +20,7 @@ from typing import TypeVar
 from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.reading import read_case
-from space import batch, case_report, fragments, stack
+from space import batch, case_report, fragments, segment_page, stack
 from space.batch import Row
 from space.judging import Judge, Reading, Seen
 from space.metrics import Metrics
@@ -80,6 +80,14 @@ class Service:
     def stack(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
         """The same for all slices of one patient: the verdict, and what each slice adds to it."""
         return self._shown(stack.html, paths, name)
+
+    def masks(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
+        """The same with masks, sizes and how sure both are, of a model that draws them."""
+
+        def show(seen: Seen) -> str:
+            return segment_page.of(self.revisions.choose(name).classifier, seen)
+
+        return self._shown(show, paths, name)
 
     def batch(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
         """A table of verdicts as HTML, each file a case; a turn each, so that others come between.

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from hub_model.errors import InputRejected
-from space import endpoints, fragments, model_page, tabs
+from space import endpoints, fragments, model_page, segment_tab, tabs
 from space.api.desk import Desk
 from space.batch import MAX_BATCH
 from space.service import NotJudgedError, Service, said_without_names
@@ -39,6 +39,7 @@ def build(service: Service, desk: Desk) -> gr.Blocks:
                 case, told = _case_tab(service, choice)
             with gr.Tab("Patient stack"):
                 slices, patient = _stack_tab(service, choice)
+            masks = segment_tab.add(service, choice)
             with gr.Tab("Batch"):
                 many, table = _batch_tab(service, choice)
             with gr.Tab("Model") as about:
@@ -62,7 +63,7 @@ def build(service: Service, desk: Desk) -> gr.Blocks:
         choice.change(tell, choice, [strip, *told, patient, table], **PRIVATE)
         choice.change(describe, choice, [facts, card], **PRIVATE)
         about.select(describe, choice, [facts, card], **PRIVATE)
-    _take_uploads_only(page, case, slices, many)
+    _take_uploads_only(page, case, slices, many, *masks)
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
     return page
 

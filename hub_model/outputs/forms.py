@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import io
+import zipfile
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -15,7 +17,7 @@ from hub_model.outputs import nifti_mask
 from hub_model.outputs.authored import Author
 from hub_model.outputs.pictures import grey_png, mask_png, overlay_png
 from hub_model.reading.content import Content, content_of
-from hub_model.segmented import Segmented
+from hub_model.segmented import Segmented, SliceDoubt
 from hub_model.uncertainty import MOST
 from hub_model.volumes import grid_of
 
@@ -80,14 +82,27 @@ def files(
             made[f"overlay-{index:03d}.png"] = overlay_png(grey, mask)
     if Form.UNCERTAINTY in forms and found.doubt is not None:
         for one in found.doubt.slices:
-            share = np.clip(one.map / MOST, 0, 1)
-            made[f"uncertainty-{one.index:03d}.png"] = grey_png(share)
+            made[f"uncertainty-{one.index:03d}.png"] = doubt_png(one)
     if Form.NIFTI in forms:
         made["mask.nii.gz"] = _nifti(found, case, sent)
     if Form.DICOM_SEG in forms or Form.DICOM_SR in forms:
         author = Author(found.decision.revision, finding)
         made |= _dicom(found, case, author, sent, report=Form.DICOM_SR in forms)
     return made
+
+
+def packed(made: Mapping[str, bytes]) -> bytes:
+    """Those files as one ZIP, without dates: the same bytes for the same files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in made.items():
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    return stream.getvalue()
+
+
+def doubt_png(doubt: SliceDoubt) -> bytes:
+    """The predictive entropy of a slice's pixels as a grey PNG, 255 the most there can be."""
+    return grey_png(np.clip(doubt.map / MOST, 0, 1))
 
 
 def _nifti(found: Segmented, case: Case, sent: Sent) -> bytes:

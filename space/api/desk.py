@@ -5,11 +5,16 @@ Without HTTP. Whatever reads or judges a case runs in the thread of `turns`: cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from hub_model.contract import REASON_TEXT, RESEARCH_ONLY, Verdict
+from hub_model.outputs.forms import Form, Sent, packed
+from hub_model.outputs.forms import files as files_of
+from hub_model.segmented import of_explained
 from space.api import answers
 from space.api.problems import ProblemError
+from space.api.segment_answers import SegmentAnswer
 from space.judging import Judge, Judgement, Reading
 from space.measures import Judged
 from space.pictures import overlay, pictures, png
@@ -104,6 +109,48 @@ class Desk:
             notice=RESEARCH_ONLY,
             warnings=case.warnings,
         )
+
+    def segment(
+        self, served: Served, read: Reading, *, doubt: bool = False, pictures: bool = True
+    ) -> SegmentAnswer:
+        """The verdict on one case with masks and sizes.
+
+        Args:
+            served: a revision that draws masks.
+            read: reads the files of one case.
+            doubt: ask about the mirror image of every slice too.
+            pictures: put masks into the answer.
+        """
+        seen = self._judge.explain(served, read)
+        found = of_explained(served.classifier, seen.case, seen.explained, doubt=doubt)
+        return SegmentAnswer.of(found, seen.case, pictures=pictures)
+
+    def segment_files(
+        self, served: Served, read: Reading, *, forms: Sequence[Form], sent: Sent
+    ) -> tuple[Verdict, bytes]:
+        """The verdict, and the masks as a ZIP of files.
+
+        Args:
+            served: a revision that draws masks.
+            read: reads the files of one case.
+            forms: which files.
+            sent: gives the files of the case once more.
+
+        Raises:
+            ProblemError: no slice has a mask.
+        """
+        seen, doubt = self._judge.explain(served, read), Form.UNCERTAINTY in forms
+        found = of_explained(served.classifier, seen.case, seen.explained, doubt=doubt)
+        ours = served.model.bundle.config.neuroguard
+        made = files_of(
+            found, seen.case, forms, sent=sent, finding=ours.finding.name, spec=ours.preprocess
+        )
+        verdict = found.decision.verdict
+        if not made:
+            raise ProblemError(
+                "no_mask", f"the verdict is {verdict.value}, no slice has a mask: ask for JSON"
+            )
+        return verdict, packed(made)
 
     def models(self) -> answers.ModelsAnswer:
         """What is known of every served revision."""

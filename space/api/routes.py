@@ -11,16 +11,21 @@ from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from hub_model.outputs.forms import Form
+from hub_model.reading import contents
+from hub_model.segmented import NoDecoderError, draws
 from space.api import answers
 from space.api.border import NUMBER, SEAT
 from space.api.desk import Desk
 from space.api.in_turn import InTurn
 from space.api.problems import Problem, ProblemError
+from space.api.segment_answers import SegmentAnswer, SegmentBatchAnswer, SegmentBatchCase
 from space.api.uploads import Sent, saved
 from space.batch import check_size
 from space.revisions import Served, UnknownModelError
 
-PNG = "image/png"
+PNG, ZIP = "image/png", "application/zip"
+MAX_MASKED_BATCH = 50  # files of one batch; a mask costs as much as the verdict
 ORIGINALS = {
     "/predict": "/v1/classify",
     "/explain": "/v1/classify/explain",
@@ -52,6 +57,17 @@ def _turn(request: Request, served: Annotated[Served, Depends(_served)]) -> InTu
 
 AtDesk = Annotated[Desk, Depends(_desk)]
 Turn = Annotated[InTurn, Depends(_turn)]
+
+
+def _drawing(turn: Turn) -> InTurn:
+    """A turn at a revision that draws masks."""
+    if not draws(turn.served.classifier):
+        raise ProblemError("no_decoder", str(NoDecoderError()))
+    return turn
+
+
+DrawingTurn = Annotated[InTurn, Depends(_drawing)]
+Pictures = Annotated[Literal["base64", "none"], Query(description="Pictures in the JSON, or none.")]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "The request or its files cannot be used."},
@@ -105,9 +121,7 @@ async def explain(
     desk: AtDesk,
     turn: Turn,
     sent: Sent,
-    pictures: Annotated[
-        Literal["base64", "none"], Query(description="Pictures in the JSON, or none.")
-    ] = "base64",
+    pictures: Pictures = "base64",
     index: Annotated[
         int | None, Query(alias="slice", ge=0, le=1_000_000, description="Which slice, of a PNG.")
     ] = None,
@@ -152,6 +166,65 @@ async def quality(desk: AtDesk, turn: Turn, sent: Sent) -> answers.QualityAnswer
     """Whether the slices of a case are good enough to judge; the network is not asked."""
     async with saved(sent) as paths:
         return await turn.ask(desk.quality, paths)
+
+
+@cases.post(
+    "/v1/segment",
+    tags=["masks"],
+    response_model=SegmentAnswer,
+    responses={200: {"content": {ZIP: {}}, "description": "JSON, or a ZIP where it is asked for."}},
+)
+async def segment(
+    request: Request,
+    desk: AtDesk,
+    turn: DrawingTurn,
+    sent: Sent,
+    pictures: Pictures = "base64",
+    form: Annotated[
+        list[Form] | None, Query(description="Files in a ZIP; without it, PNG.")
+    ] = None,
+) -> SegmentAnswer | Response:
+    """The verdict on one case, and where in its slices the finding lies.
+
+    `Accept: application/zip` gives the masks as files instead, and the verdict in `X-Verdict`. A
+    DICOM segmentation and its report copy patient and study from the files that were sent.
+    """
+    async with saved(sent) as paths:
+        if ZIP in request.headers.get("accept", ""):
+            question = partial(
+                desk.segment_files, forms=form or [Form.PNG], sent=partial(contents, paths)
+            )
+            verdict, packed = await turn.ask(question, paths)
+            return Response(packed, media_type=ZIP, headers={"X-Verdict": verdict.value})
+        return await turn.ask(partial(desk.segment, pictures=pictures == "base64"), paths)
+
+
+@cases.post("/v1/segment/uncertainty", tags=["masks"])
+async def segment_uncertainty(
+    desk: AtDesk, turn: DrawingTurn, sent: Sent, pictures: Pictures = "base64"
+) -> SegmentAnswer:
+    """The same, and how far the mirror image of every slice agrees, pixel by pixel."""
+    async with saved(sent) as paths:
+        question = partial(desk.segment, doubt=True, pictures=pictures == "base64")
+        return await turn.ask(question, paths)
+
+
+@cases.post("/v1/segment/batch", tags=["masks"])
+async def segment_batch(
+    request: Request, desk: AtDesk, turn: DrawingTurn, sent: Sent
+) -> SegmentBatchAnswer:
+    """Verdict and sizes of each of up to 50 files, without pictures."""
+    check_size(len(sent), MAX_MASKED_BATCH)
+    async with saved(sent) as paths:
+        number, cases = request.scope[NUMBER], []
+        for index, path in enumerate(paths):
+            answer = problem = None
+            try:
+                answer = await turn.ask(partial(desk.segment, pictures=False), [path])
+            except ProblemError as error:
+                problem = error.problem(number)
+            cases.append(SegmentBatchCase(index=index, answer=answer, problem=problem))
+    return SegmentBatchAnswer.of(cases)
 
 
 ENDPOINTS: dict[str, tuple[Callable[..., Any], type[BaseModel]]] = {

@@ -14,7 +14,7 @@ import pytest
 from hub_model.contract import RESEARCH_ONLY
 from scripts.bench_api import measure, serving, table
 from space.api import routes
-from tests.untrained import write_untrained
+from tests import masked_bundle
 
 TEXT = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 EXAMPLES = {
@@ -27,7 +27,7 @@ Run = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_untrained(tmp_path_factory.mktemp("documented") / "bundle")
+    return masked_bundle.write(tmp_path_factory.mktemp("documented"), says="glioma")
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +49,19 @@ def run(bundle: Path, head: bytes, tmp_path_factory: pytest.TempPathFactory) -> 
                 check=False,
             )
             assert done.returncode == 0, done.stderr
-            written = folder / "map.png"
-            return done.stdout or written.read_bytes()[1:4].decode()
+            written = folder / ("masks.zip" if mark == "masks" else "map.png")
+            return done.stdout or written.read_bytes()[:4].decode("latin-1")
 
         yield example
 
 
 @pytest.mark.slow
 def test_every_example_gives_what_it_promises(run: Run) -> None:
-    assert EXAMPLES.keys() == {"curl", "png", "batch", "python", "gradio"}
+    assert EXAMPLES.keys() == {"curl", "png", "batch", "segment", "masks", "python", "gradio"}
     assert json.loads(run("curl"))["notice"] == RESEARCH_ONLY
-    assert run("png") == "PNG"
+    assert run("png") == "\x89PNG"
+    assert json.loads(run("segment"))["uncertainty"]["looks"] == 2
+    assert run("masks").startswith("PK")
     assert json.loads(run("batch"))["verdicts"] == {"ACCEPT": 2}
     assert run("python").startswith("ACCEPT ")
     verdict, *rows = run("gradio").splitlines()

@@ -1,0 +1,149 @@
+"""What the routes about masks answer, as types."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from hub_model.case import Case
+from hub_model.contract import Verdict
+from hub_model.outputs.forms import doubt_png
+from hub_model.outputs.pictures import mask_png
+from hub_model.segmented import CaseDoubt, Segmented
+from hub_model.volumes.grid import NoGrid
+from space.api.answers import Answer
+from space.api.problems import Problem
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ObjectAnswer(_Answer):
+    """One object, connected in three dimensions."""
+
+    voxels: int
+    mm3: float | None
+    slices: tuple[int, int]  # first and last, from 0
+    centre: tuple[float, float, float] | None  # mm; x to the right, y to the front, z to the head
+
+
+class MeasuredAnswer(_Answer):
+    """What the masks of a case amount to, in the units that its files can answer for."""
+
+    voxels: int
+    mm3: float | None
+    mm2: float | None  # of the mask of a single slice
+    objects: tuple[ObjectAnswer, ...] | None  # the largest first
+    why: NoGrid | None  # there is no volume
+    why_text: str | None
+
+
+class SliceDoubtAnswer(_Answer):
+    """How sure the mask of a slice is."""
+
+    index: int
+    entropy: float  # nats, mean over the pixels of the mask; at most ln 2
+    information: float  # mutual information, nats
+    map: str | None  # data: address of a PNG; 255 where in and out of the mask are as likely
+
+
+class DoubtAnswer(_Answer):
+    """How much the network's looks at a case and at its mirror image differ."""
+
+    looks: int
+    class_entropy: float  # nats
+    class_information: float  # nats
+    slices: tuple[SliceDoubtAnswer, ...]
+
+
+class MaskAnswer(_Answer):
+    """The mask of one slice."""
+
+    index: int
+    mask: str  # data: address of a PNG of 0 and 255 over the slice's own pixels
+
+
+class SegmentAnswer(_Answer):
+    """A verdict with masks.
+
+    Where it abstains or denies the finding there are none, and `measured` is null.
+    """
+
+    answer: Answer
+    masked_slices: tuple[int, ...]
+    measured: MeasuredAnswer | None
+    uncertainty: DoubtAnswer | None  # null where it was not asked for, or the verdict abstains
+    masks: tuple[MaskAnswer, ...]
+
+    @classmethod
+    def of(cls, found: Segmented, case: Case, *, pictures: bool) -> SegmentAnswer:
+        """The answer to a case.
+
+        Args:
+            found: what is said of it.
+            case: the case.
+            pictures: put masks and maps of doubt into it.
+        """
+        values: dict[str, Any] = found.to_dict()
+        masks = tuple(
+            MaskAnswer(index=index, mask=_address(mask_png(found.masks[index])))
+            for index in (found.shown if pictures else ())
+        )
+        return cls(
+            answer=Answer.of(found.decision, case.warnings),
+            masked_slices=found.shown,
+            measured=values["measured"],
+            uncertainty=None if found.doubt is None else _doubt(found.doubt, pictures=pictures),
+            masks=masks,
+        )
+
+
+class SegmentBatchCase(_Answer):
+    """One file of a batch: its answer, or why there is none."""
+
+    index: int  # in the order sent
+    answer: SegmentAnswer | None  # without pictures
+    problem: Problem | None
+
+
+class SegmentBatchAnswer(_Answer):
+    """An answer for each file, in the order sent, and how often each verdict was given."""
+
+    cases: tuple[SegmentBatchCase, ...]
+    verdicts: dict[Verdict, int]
+    refused: int
+
+    @classmethod
+    def of(cls, cases: Sequence[SegmentBatchCase]) -> SegmentBatchAnswer:
+        """The answer that the cases make."""
+        return cls(
+            cases=tuple(cases),
+            verdicts=dict(Counter(one.answer.answer.verdict for one in cases if one.answer)),
+            refused=sum(one.problem is not None for one in cases),
+        )
+
+
+def _doubt(doubt: CaseDoubt, *, pictures: bool) -> DoubtAnswer:
+    return DoubtAnswer(
+        looks=doubt.looks,
+        class_entropy=doubt.entropy,
+        class_information=doubt.information,
+        slices=tuple(
+            SliceDoubtAnswer(
+                index=one.index,
+                entropy=one.entropy,
+                information=one.information,
+                map=_address(doubt_png(one)) if pictures else None,
+            )
+            for one in doubt.slices
+        ),
+    )
+
+
+def _address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
