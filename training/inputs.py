@@ -56,6 +56,8 @@ class Inputs:
         masks: of the rows that have one; None where no image of the set does.
         sequences: `(N,)` MR sequence, "" where it is not stated; None: not recorded.
         sources: `(N,)` source that each image first came from; None: not recorded.
+        spacing: `(N, 2)` mm between the rows and the columns of `images`, NaN where the source does
+            not state it; None: not recorded.
     """
 
     images: NDArray[np.uint8]
@@ -66,6 +68,7 @@ class Inputs:
     masks: Masks | None = None
     sequences: NDArray[np.str_] | None = None
     sources: NDArray[np.str_] | None = None
+    spacing: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,6 +90,7 @@ class Inputs:
             None if self.masks is None else Masks(self.masks.drawn, self.masks.row[index]),
             None if self.sequences is None else self.sequences[index],
             None if self.sources is None else self.sources[index],
+            None if self.spacing is None else self.spacing[index],
         )
 
     def without_types(self, sources: Collection[str]) -> Inputs:
@@ -118,6 +122,7 @@ def read(folder: Path, name: str) -> Inputs:
         masks,
         np.array(index["sequences"], np.str_) if "sequences" in index else None,
         np.array(index["sources"], np.str_) if "sources" in index else None,
+        np.array(index["spacing"], np.float64).reshape(-1, 2) if "spacing" in index else None,
     )
 
 
@@ -140,6 +145,12 @@ def join(parts: Sequence[Inputs]) -> Inputs:
         _join_masks(parts),
         np.concatenate([_stated(part.sequences, len(part)) for part in parts]),
         np.concatenate([_stated(part.sources, len(part)) for part in parts]),
+        np.concatenate(
+            [
+                np.full((len(part), 2), np.nan) if part.spacing is None else part.spacing
+                for part in parts
+            ]
+        ),
     )
 
 

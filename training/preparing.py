@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec, QualityLimits
 from hub_model.image_statistics import statistics, table
-from hub_model.preprocess import Prepared, prepare
+from hub_model.preprocess import Prepared, placement, prepare
 from hub_model.quality import reasons, unfit
 from hub_model.reading import read_bytes
 from training.bar import hidden
@@ -50,6 +51,25 @@ def placed_mask(data: bytes, ready: Prepared, spec: PreprocessSpec) -> NDArray[n
     return mask if (mask >= HALF).any() else None
 
 
+def spacing_of(
+    row: Mapping[str, Any], ready: Prepared, spec: PreprocessSpec
+) -> tuple[float | None, float | None]:
+    """Mm between the rows and the columns of a prepared square; None where not stated.
+
+    Args:
+        row: with `row_mm` and `column_mm` of the image as it was read, if they are known.
+        ready: what became of the image.
+        spec: how.
+    """
+    stated = row.get("row_mm"), row.get("column_mm")
+    if stated[0] is None or stated[1] is None:
+        return None, None
+    box, inner = (side for side in astuple(placement(ready.box, spec)))
+    down = stated[0] * (box[1] - box[0]) / (inner[1] - inner[0])
+    across = stated[1] * (box[3] - box[2]) / (inner[3] - inner[2])
+    return down, across
+
+
 def write(
     folder: Path,
     name: str,
@@ -66,7 +86,8 @@ def write(
         folder: is made if need be.
         name: of the set, e.g. "train".
         rows: dicts with `image` (encoded bytes), `label`, `finding` and `group`; they may have a
-            `mask` (a PNG of 0 and 255 over the image), a `sequence` and a `source`.
+            `mask` (a PNG of 0 and 255 over the image), a `sequence`, a `source`, and `row_mm` and
+            `column_mm` between the pixels of the image.
         count: how many rows come.
         spec: the recipe's preprocessing.
         limits: the recipe's quality limits.
@@ -78,7 +99,7 @@ def write(
     )
     seen: list[NDArray[np.float32]] = []
     index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
-    index |= {"sequences": [], "sources": [], "masks": []}
+    index |= {"sequences": [], "sources": [], "masks": [], "spacing": []}
     drawn = 0
 
     def one(
@@ -108,6 +129,7 @@ def write(
                 index["quality"].append(why)
                 index["sequences"].append(row.get("sequence") or "")
                 index["sources"].append(row.get("source") or "")
+                index["spacing"].append(spacing_of(row, ready, spec))
                 index["masks"].append(-1 if mask is None else drawn)
                 if mask is not None:
                     masks.write(mask.tobytes())

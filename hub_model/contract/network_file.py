@@ -16,12 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from hub_model.contract.base import FormatVersion, Frozen, Share
+from hub_model.contract.base import FormatVersion, Frozen, Share, is_none
 from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class HuWindow(Frozen):
@@ -126,8 +122,8 @@ class GuardedConfig(Frozen):
     finding: FindingSpec
     preprocess: PreprocessSpec
     facts: ModelCardFacts
-    decoder: DecoderSpec | None = Field(default=None, exclude_if=_is_none)
-    masks: MaskSpec | None = Field(default=None, exclude_if=_is_none)
+    decoder: DecoderSpec | None = Field(default=None, exclude_if=is_none)
+    masks: MaskSpec | None = Field(default=None, exclude_if=is_none)
 
     @model_validator(mode="after")
     def _agree(self) -> GuardedConfig:

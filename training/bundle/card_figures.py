@@ -47,6 +47,12 @@ OUT_OF_FOLD = {
 OF_MASKS = {
     "dice": "Dice, mean over slices with a mask",
     "iou": "intersection over union, mean over the same",
+    "sensitivity": "pixels of the mask that are drawn, mean over slices with a mask",
+    "specificity": "other pixels that are left alone, mean over slices",
+    "missed": "slices with a mask on which nothing is drawn",
+    "hausdorff95": "Hausdorff 95 in mm, where spacing is known, slices with both masks",
+    "surface_dice": "surface Dice at a tolerance in mm, where spacing is known",
+    "iou_by_group": "intersection over union of a group's slices pooled, mean over groups",
     "dice_by_group": "Dice of all slices of a group pooled, mean over groups",
     "false_positive": "slices without {finding} on which a pixel is drawn",
     "decoded": "slices that a mask is made of when served",

@@ -44,6 +44,8 @@ def features(label_names: Iterable[str]) -> datasets.Features:
             "label": datasets.ClassLabel(names=list(label_names)),
             "finding": text,
             "sequence": text,
+            "row_mm": datasets.Value("float64"),  # between rows and between columns; null where the
+            "column_mm": datasets.Value("float64"),  # source does not state it
             "group": text,
             "sha256": text,  # of the decoded pixels
             "mask_sha256": text,
@@ -71,6 +73,12 @@ class Seen:
     suffix: str
     sha256: str
     mask_sha256: str | None
+
+
+def millimetres(record: Record) -> dict[str, float | None]:
+    """The columns of a record's spacing."""
+    row, column = record.spacing or (None, None)
+    return {"row_mm": row, "column_mm": column}
 
 
 def look(record: Record) -> Seen | str:
@@ -186,6 +194,7 @@ class Plan:
             "label": UNKNOWN if label is None else label,
             "finding": record.finding,
             "sequence": record.sequence,
+            **millimetres(record),
             "group": group,
             "sha256": seen.sha256,
             "mask_sha256": seen.mask_sha256,

@@ -108,7 +108,7 @@ def _masks(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[s
     asserts = recipe.finding.asserted_by(recipe.labels)
     called = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
     name = f"{PREFIX[found.by]}.masks"
-    return mask_figures.measure(found.masks, chosen, called, data, recipe.labels, words, name)
+    return mask_figures.of_counts(found.masks, chosen, called, data, recipe.labels, words, name)
 
 
 def _mean(hits: NDArray[np.bool_], rows: Rows) -> float:

@@ -99,7 +99,7 @@ def spec(
         groups: `(N,)` their groups.
         split: their name, for the record.
         temperature_: from `temperature`.
-        masks: says how they are cleaned.
+        masks: the recipe's; what it leaves open is not cleaned, see `cleaning.chosen`.
 
     Raises:
         NoMasks: no image has a mask.
@@ -107,8 +107,8 @@ def spec(
     return MaskSpec(
         temperature=temperature_,
         threshold=threshold(best(counts, groups), temperature_),
-        smallest_object=masks.smallest_object,
-        fill_holes=masks.fill_holes,
+        smallest_object=masks.smallest_object or 0,
+        fill_holes=bool(masks.fill_holes),
         max_masked_none=masks.max_masked_none,
         chosen_on=sample(split, groups[counts.lesions]),
     )

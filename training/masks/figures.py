@@ -1,8 +1,9 @@
-"""How well masks are drawn: by slice, by class, by group, and on slices that have nothing."""
+"""How well masks are drawn, of all slices and of those that a mask is served of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,76 +11,111 @@ from numpy.typing import NDArray
 from hub_model.contract import Figure
 from training.inputs import Inputs
 from training.masks.counts import Counts
+from training.segmentation.figures import Compared, measure, of_tally
+from training.segmentation.measures import Masks, Tally
 from training.statistics import figure
 
-Rows = NDArray[np.int64]
+AS_SERVED = "_as_served"
+SERVED = ("dice", "dice_by_group", "false_positive")  # figures that are given as served, too
+Called = NDArray[np.bool_]
+Figures = dict[str, Figure]
 
 
-def measure(
-    counts: Counts,
-    candidates: NDArray[np.int64],
-    called: NDArray[np.bool_],
+def of_masks(
+    drawn: Masks,
+    called: Called,
     data: Inputs,
     labels: Sequence[str],
     split: str,
     name: str,
-) -> dict[str, Figure]:
-    """Figures with intervals over groups; what has no image is left out.
+    *,
+    tolerance: float,
+) -> Figures:
+    """Figures of masks that are cleaned as the bundle says.
 
     Args:
-        counts: of the images.
-        candidates: `(N,)` number of the threshold that each image's mask is drawn with.
+        drawn: `(N, S, S)` masks.
         called: `(N,)` whether the class head calls the finding: of others no mask is served.
         data: the images.
         labels: names of the classes.
         split: what the images are, in words.
         name: what the names of the figures begin with.
+        tolerance: mm that a contour may be off, for the surface Dice.
 
     Returns:
-        `.dice`, `.iou`: mean over slices with a mask, a slice on which nothing is drawn counting 0;
-        `.dice.<class>`: of slices of a class; `.dice_by_group`: mean over groups of the Dice of all
-        their slices pooled; `.false_positive`: share of slices without the finding on which a pixel
-        is drawn. With `_as_served` at their end: the same where only slices that the class head
-        calls a finding get a mask. `.decoded`: share of slices that the decoder is run on then.
+        As `segmentation.figures.measure`; `dice`, `dice_by_group` and `false_positive` once more
+        with `_as_served` at their end, where only slices that the class head calls a finding get a
+        mask; `.decoded`: share of slices that the decoder is run on then.
     """
-    rows = np.arange(len(candidates))
-    drawn, hits = counts.drawn[rows, candidates], counts.hits[rows, candidates]
-    found: dict[str, Figure] = {}
+    known = ~data.present if data.masks is None else ~data.present | data.masks.known
+    rows = np.flatnonzero(known)
+    truth = np.stack([_truth(data, row) for row in rows.tolist()]) if len(rows) else drawn[:0]
+    spacing = np.full((len(data), 2), np.nan) if data.spacing is None else data.spacing
+    whole = Compared(truth, drawn[rows], data.groups[rows], _names(data, labels)[rows],
+                     spacing[rows])  # fmt: skip
 
-    def share(key: str, values: NDArray[np.float64], wanted: NDArray[np.bool_]) -> None:
-        chosen = values[wanted]
-        if len(chosen):
-            groups = data.groups[wanted]
-            found[f"{name}.{key}"] = figure(split, groups, lambda r: float(chosen[r].mean()))
+    def found(served: Called) -> Figures:
+        shown = replace(whole, predicted=whole.predicted & served[rows, None, None])
+        return measure(shown, split, tolerance=tolerance, prefix=name)
 
-    for end, shown in (("", np.ones(len(called), bool)), ("_as_served", called)):
-        dice = 2 * hits * shown / np.maximum(drawn * shown + counts.true, 1)
-        share(f"dice{end}", dice, counts.lesions)
-        share(f"false_positive{end}", (drawn * shown > 0).astype(float), counts.free)
-        if counts.lesions.any():
-            found[f"{name}.dice_by_group{end}"] = _pooled(
-                hits * shown, drawn * shown, counts, data.groups, split
-            )
-    iou = hits / np.maximum(drawn + counts.true - hits, 1)
-    share("iou", iou, counts.lesions)
-    dice = 2 * hits / np.maximum(drawn + counts.true, 1)
-    for number, label in enumerate(labels):
-        share(f"dice.{label}", dice, counts.lesions & (data.labels == number))
-    share("decoded", called.astype(float), np.ones(len(called), bool))
-    return found
+    return _twice(found, called, data, split, name)
 
 
-def _pooled(
-    hits: Rows, drawn: Rows, counts: Counts, groups: NDArray[np.str_], split: str
-) -> Figure:
-    """Mean over groups of 2 hits / (drawn + true), each sum over the group's slices.
+def of_counts(
+    counts: Counts,
+    candidates: NDArray[np.int64],
+    called: Called,
+    data: Inputs,
+    labels: Sequence[str],
+    split: str,
+    name: str,
+) -> Figures:
+    """The same of masks that were counted and not kept: before they are cleaned, and not in mm.
 
-    Slices without the finding belong to it: what is drawn on them is too much.
+    Args:
+        counts: of the images.
+        candidates: `(N,)` number of the threshold that each image's mask is drawn with.
+        called: as of `of_masks`.
+        data: the images.
+        labels: names of the classes.
+        split: what the images are, in words.
+        name: what the names of the figures begin with.
     """
     known = counts.true >= 0
-    owner, inverse = np.unique(groups[known], return_inverse=True)
-    sums = [np.bincount(inverse, one[known], len(owner)) for one in (hits, drawn, counts.true)]
-    with_lesion = sums[2] > 0
-    hit, said, true = (one[with_lesion] for one in sums)
-    dice = 2 * hit / (said + true)
-    return figure(split, owner[with_lesion], lambda r: float(dice[r].mean()))
+    rows, pixels = np.flatnonzero(known), data.images.shape[-1] ** 2
+    drawn, hits = counts.drawn[rows, candidates[rows]], counts.hits[rows, candidates[rows]]
+    true = counts.true[rows]
+
+    def found(served: Called) -> Figures:
+        hit, said = hits * served[rows], drawn * served[rows]
+        parts = (hit, said - hit, true - hit, pixels - said - true + hit)
+        tally = Tally(*(part.astype(np.float64) for part in parts))
+        return of_tally(tally, data.groups[rows], _names(data, labels)[rows], split, name)
+
+    return _twice(found, called, data, split, name)
+
+
+def _twice(
+    found: Callable[[Called], Figures], called: Called, data: Inputs, split: str, name: str
+) -> Figures:
+    """Of all slices, and as served."""
+    every = found(np.ones(len(called), bool))
+    served = found(called)
+    for one in SERVED:
+        if f"{name}.{one}" in served:
+            every[f"{name}.{one}{AS_SERVED}"] = served[f"{name}.{one}"]
+    share = called.astype(float)
+    every[f"{name}.decoded"] = figure(split, data.groups, lambda r: float(share[r].mean()))
+    return every
+
+
+def _truth(data: Inputs, row: int) -> Masks:
+    """`(S, S)` true mask of an image whose mask is known, or that has no finding."""
+    if data.masks is None or not data.present[row]:
+        return np.zeros(data.images.shape[1:], bool)
+    return data.masks.of(row)
+
+
+def _names(data: Inputs, labels: Sequence[str]) -> NDArray[np.str_]:
+    """`(N,)` name of each image's class; "" where it is not known."""
+    return np.array([*labels, ""])[data.labels]

@@ -238,7 +238,7 @@ STAGES = (
         ),
         leaves=(
             "scores", "masks", "by_source", "temperature_scaling.json", "masks.json",
-            "crossval.json", "folds.json",
+            "mask_cleaning.json", "crossval.json", "folds.json",
         ),
         needs=("prepare", "train"),
     ),
@@ -267,7 +267,7 @@ STAGES = (
         "measure once what nothing was fitted on, and draw it",
         keys=(
             *_NETWORK, "phantom", "data.scheme", "data.strangers", "data.review", *_BESIDE,
-            "crossval", "policy", "guard.refusal", "evaluate", "quality", "seed",
+            "crossval", "policy", "guard.refusal", "evaluate", "quality", "seed", "train.masks",
         ),
         leaves=("metrics.json", "curves.json", "gallery", "examples"),
         needs=("split", "prepare", "train", "calibrate", "guard", "policy"),

@@ -66,7 +66,8 @@ class MasksSpec(Node):
     )
     # Of an image without the finding, whose mask is empty, beside one with it; 0: left out.
     empty: Annotated[float, Field(ge=0)] = 0.25
-    # Of what is served, see `contract.MaskSpec`.
-    smallest_object: Annotated[int, Field(ge=0)] = 12  # pixels of the prepared square
-    fill_holes: bool = True
+    # Of what is served, see `contract.MaskSpec`. None: chosen on the threshold split's patients.
+    smallest_object: Annotated[int, Field(ge=0)] | None = None  # pixels of the prepared square
+    fill_holes: bool | None = None
     max_masked_none: Share = 0.0
+    surface_mm: Annotated[float, Field(gt=0)] = 2.0  # that a contour may be off, in surface Dice

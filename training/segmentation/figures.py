@@ -1,4 +1,4 @@
-"""Agreement of masks over a split, with intervals over patients."""
+"""Agreement of masks over a split, with intervals over patients: the one place for its figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hub_model.contract import Figure
 from training.segmentation.measures import (
     Masks,
+    Tally,
     Values,
     hausdorff95,
     surface_dice,
@@ -20,10 +21,10 @@ from training.statistics import figure
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Masks beside the truth.
+    """Masks beside the truth, of images whose truth is known.
 
     Args:
-        truth: `(N, H, W)`.
+        truth: `(N, H, W)`; empty where there is no finding.
         predicted: `(N, H, W)`, cleaned as the bundle says.
         groups: `(N,)` patient of each slice.
         labels: `(N,)` class names.
@@ -37,66 +38,108 @@ class Compared:
     spacing: Values
 
 
-def measure(
-    compared: Compared, split: str, *, tolerance: float, prefix: str = "mask", seed: int = 0
+def measure(compared: Compared, split: str, *, tolerance: float, prefix: str) -> dict[str, Figure]:
+    """The figures of `of_tally`, and in mm those that need the masks themselves.
+
+    Args:
+        compared: masks and truth.
+        split: what they are, in words.
+        tolerance: mm that a contour may be off, for the surface Dice.
+        prefix: of the names.
+
+    Returns:
+        Beside those of `of_tally`, where spacing is known: `hausdorff95` in mm over tumor slices
+        with a prediction, `surface_dice` over all tumor slices.
+    """
+    counts = tally(compared.truth, compared.predicted)
+    found = of_tally(counts, compared.groups, compared.labels, split, prefix)
+    placed = np.isfinite(compared.spacing).all(axis=1)
+    distance, surface = _in_mm(compared, counts.present & placed, tolerance)
+    for name, values, unit in (
+        ("hausdorff95", distance, "mm"),
+        ("surface_dice", surface, "share"),
+    ):
+        _mean(found, f"{prefix}.{name}", values, np.isfinite(values), compared.groups, split, unit)
+    return found
+
+
+def of_tally(
+    counts: Tally,
+    groups: NDArray[np.str_],
+    labels: NDArray[np.str_],
+    split: str,
+    prefix: str,
 ) -> dict[str, Figure]:
     """Figures by name; what no slice speaks for is left out.
 
     Args:
-        compared: masks and truth; of slices without a tumor the truth is empty.
+        counts: pixels of `N` slices whose truth is known.
+        groups: `(N,)` patient or look-alike group of each.
+        labels: `(N,)` class names.
         split: what they are, in words.
-        tolerance: mm that a contour may be off, for the surface Dice.
         prefix: of the names.
-        seed: of the resampling.
 
     Returns:
-        On tumor slices: `dice.slice`, `iou.slice` (an empty prediction counts 0), the former by
-        class as `dice.slice.<class>`, `sensitivity`, and `missed`, the share of them without a
-        predicted pixel. Over patients with a tumor, all their slices pooled: `dice.patient`,
-        `iou.patient`. On slices without a tumor: `false_positives`, the share of them with a
-        predicted pixel. On all slices: `specificity`. Where spacing is known: `hausdorff95` in mm
-        over tumor slices with a prediction, `surface_dice` over all tumor slices.
+        On tumor slices: `dice`, `iou` (an empty prediction counts 0), the former by class as
+        `dice.<class>`, `sensitivity`, and `missed`, the share of them without a predicted pixel.
+        Over groups with a tumor, all their slices pooled, those without one too: `dice_by_group`,
+        `iou_by_group`. On slices without a tumor: `false_positive`, the share of them with a
+        predicted pixel. On all slices: `specificity`.
     """
     found: dict[str, Figure] = {}
-    groups, counts = compared.groups, tally(compared.truth, compared.predicted)
 
-    def mean(name: str, values: Values, rows: NDArray[np.bool_], unit: str = "score") -> None:
-        if rows.any():
-            kept = values[rows]
-            found[f"{prefix}.{name}"] = figure(
-                split, groups[rows], lambda drawn: float(kept[drawn].mean()), unit=unit, seed=seed
-            )
-
-    def by_patient(name: str, values: Values, rows: NDArray[np.bool_]) -> None:
-        if rows.any():
-            kept, share = values[rows], _share_of_group(groups[rows])
-            found[f"{prefix}.{name}"] = figure(
-                split,
-                groups[rows],
-                lambda drawn: float(np.average(kept[drawn], weights=share[drawn])),
-                unit="score",
-                seed=seed,
-            )
+    def mean(name: str, values: Values, rows: NDArray[np.bool_]) -> None:
+        _mean(found, f"{prefix}.{name}", values, rows, groups, split)
 
     tumor = counts.present
-    mean("dice.slice", counts.dice, tumor)
-    mean("iou.slice", counts.iou, tumor)
-    for label in sorted(set(compared.labels[tumor].tolist())):
-        mean(f"dice.slice.{label}", counts.dice, tumor & (compared.labels == label))
+    mean("dice", counts.dice, tumor)
+    mean("iou", counts.iou, tumor)
+    for label in sorted(set(labels[tumor].tolist())):
+        mean(f"dice.{label}", counts.dice, tumor & (labels == label))
     mean("sensitivity", counts.sensitivity, tumor)
     mean("specificity", counts.specificity, ~np.isnan(counts.specificity))
-    mean("missed", (~counts.called).astype(np.float64), tumor, "share")
-    mean("false_positives", counts.called.astype(np.float64), ~tumor, "share")
+    mean("missed", (~counts.called).astype(np.float64), tumor)
+    mean("false_positive", counts.called.astype(np.float64), ~tumor)
 
     whole = counts.pooled(groups)
-    by_patient("dice.patient", whole.dice, whole.present)
-    by_patient("iou.patient", whole.iou, whole.present)
-
-    placed = np.isfinite(compared.spacing).all(axis=1)
-    distance, surface = _in_mm(compared, tumor & placed, tolerance)
-    mean("hausdorff95", distance, np.isfinite(distance), "mm")
-    mean("surface_dice", surface, np.isfinite(surface))
+    for name, values in (("dice_by_group", whole.dice), ("iou_by_group", whole.iou)):
+        _by_group(found, f"{prefix}.{name}", values, whole.present, groups, split)
     return found
+
+
+def _mean(
+    found: dict[str, Figure],
+    name: str,
+    values: Values,
+    rows: NDArray[np.bool_],
+    groups: NDArray[np.str_],
+    split: str,
+    unit: str = "share",
+) -> None:
+    """Over some of the slices, each counting once."""
+    if rows.any():
+        kept = values[rows]
+        found[name] = figure(
+            split, groups[rows], lambda drawn: float(kept[drawn].mean()), unit=unit
+        )
+
+
+def _by_group(
+    found: dict[str, Figure],
+    name: str,
+    values: Values,
+    rows: NDArray[np.bool_],
+    groups: NDArray[np.str_],
+    split: str,
+) -> None:
+    """Over some of the slices, each group counting once."""
+    if rows.any():
+        kept, share = values[rows], _share_of_group(groups[rows])
+        found[name] = figure(
+            split,
+            groups[rows],
+            lambda drawn: float(np.average(kept[drawn], weights=share[drawn])),
+        )
 
 
 def _share_of_group(groups: NDArray[np.str_]) -> Values:

@@ -34,6 +34,8 @@ class Record:
         mask: PNG of 8 bits, 0 or 255, over the pixels of `image`: where the finding is. None where
             the source draws none; an image known to be free may have an empty one.
         sequence: of an MR image, e.g. "T1", "T1C", "T2", "FLAIR"; None where it is not stated.
+        spacing: mm between the rows and between the columns of `image`, as the source states it;
+            None where it does not.
     """
 
     image: bytes
@@ -45,6 +47,7 @@ class Record:
     official_split: str | None = None
     mask: bytes | None = None
     sequence: str | None = None
+    spacing: tuple[float, float] | None = None
 
 
 def pixel_hash(image: bytes) -> str:

@@ -128,6 +128,7 @@ def _records(
             path=f"{path}#{number:03d}",
             mask=None if mask is None else mask_png(mask),
             sequence=sequence,
+            spacing=case.slices[number].spacing,
         )
 
 

@@ -26,6 +26,7 @@ from training.sources.phantom_heads import (
     Mass,
     make_head,
     shrink,
+    spacing,
 )
 from training.sources.phantom_texture import Plane, as_jpeg, as_png, paint, ramp
 
@@ -203,6 +204,7 @@ def phantom_records(n_patients: int, seed: int) -> Iterator[Record]:
         head = make_head(index, seed)
         rng = np.random.default_rng((seed, index, 1))
         finding = NO_FINDING if head.label == FREE else FINDING
+        millimetre = spacing(head)
         for number, level in enumerate(head.levels):
             drawing = draw(head, level)
             pixels = drawing.pixels.astype(np.uint8, copy=False)
@@ -211,13 +213,14 @@ def phantom_records(n_patients: int, seed: int) -> Iterator[Record]:
                 (as_jpeg(pixels, quality), "jpg") if number % 2 else (as_png(pixels), "png")
             )
             record = Record(image, head.label, finding, head.name, SOURCE, f"{stem}.{suffix}")
-            yield replace(record, mask=_mask(drawing.mask))
+            yield replace(record, mask=_mask(drawing.mask), spacing=(millimetre, millimetre))
             if rng.random() < LOOK_ALIKE:
                 copy = as_jpeg(np.ascontiguousarray(pixels[:, ::-1]), quality - 15)
                 record = Record(
                     copy, head.label, finding, head.name, SOURCE, f"{stem}-mirrored.jpg"
                 )
-                yield replace(record, mask=_mask(drawing.mask[:, ::-1]))
+                mirrored = _mask(drawing.mask[:, ::-1])
+                yield replace(record, mask=mirrored, spacing=(millimetre, millimetre))
 
 
 def _mask(drawn: NDArray[np.bool_]) -> bytes | None:

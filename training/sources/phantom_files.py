@@ -20,7 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from hub_model.errors import UsageError
 from training.sources.phantom import draw
-from training.sources.phantom_heads import HALF_HEIGHT, HALF_VIEW, HIGHEST, LOWEST, Head
+from training.sources.phantom_heads import HALF_HEIGHT, HIGHEST, LOWEST, Head, spacing
 from training.sources.phantom_texture import as_jpeg, as_png
 
 SLICES = 24  # 1.35 x 85 mm of head make 5 mm between slices
@@ -51,11 +51,6 @@ def heights(n_slices: int) -> NDArray[np.float64]:
     if n_slices < 2:
         raise UsageError(f"a volume of {n_slices} slices was asked for: it needs 2 or more")
     return np.linspace(LOWEST, HIGHEST, n_slices)
-
-
-def spacing(head: Head) -> float:
-    """Mm between neighbouring pixels, the same for rows and columns."""
-    return 2 * HALF_VIEW / min(head.radius.shape)
 
 
 def dicom_files(

@@ -199,3 +199,8 @@ def make_head(index: int, seed: int, label: str | None = None) -> Head:
         half_axes=half_axes,
         fields=fields,
     )
+
+
+def spacing(head: Head) -> float:
+    """Mm between neighbouring pixels, the same for rows and columns."""
+    return 2 * HALF_VIEW / min(head.radius.shape)

@@ -43,8 +43,8 @@ def run(job: Job) -> None:
         save_file(found.arrays, job.out / SCORES / f"{name}.safetensors")
         if name == FITTED_ON:
             write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))
-    masked.write(job, network)
-    elsewhere.write_scores(job, job.out / BY_SOURCE)
+    read = masked.write(job, network)
+    elsewhere.write_scores(job, job.out / BY_SOURCE, read)
     recipe, folds = job.recipe, fitted.folds(job)
     if recipe.crossval is not None:
         data = prepared.folded(job)

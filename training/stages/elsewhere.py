@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from hub_model.contract import MaskSpec
 from training import inputs
 from training.fit_guard import Material
 from training.inputs import Inputs
 from training.learning import by_source
-from training.masks import counts
-from training.masks.counts import Counts
+from training.masks import cleaning, packing
 from training.recipe import SPLITS
 from training.scores import Scores, score
+from training.segmentation.measures import Masks
 from training.stages import fitted, prepared, trained
 from training.stages.job import Job
 from training.stages.trained import BY_SOURCE
@@ -29,16 +30,22 @@ def sources(job: Job) -> tuple[str, ...]:
     return () if job.recipe.crossval is None else job.recipe.crossval.sources
 
 
-def write_scores(job: Job, out: Path) -> None:
-    """Score, for each source, what its network is judged and its guard is fitted on."""
+def write_scores(job: Job, out: Path, read: MaskSpec | None) -> None:
+    """Score, for each source, what its network is judged and its guard is fitted on.
+
+    Args:
+        job: of the stage calibrate.
+        out: gets a folder a source.
+        read: how masks are read; None where none are drawn.
+    """
     for source in sources(job):
         network = fitted.network(job, trained.weights_without(job, source))
         (out / source).mkdir(parents=True)
         for part in (KNOWN, CALIBRATION, JUDGED, *_strangers(job)):
             shown, seen = _shown(job, source, part)
             found = score(network, shown, seen).arrays
-            if part == JUDGED and network.draws:
-                save_file(counts.of_set(network, shown).arrays, out / source / MASKS)
+            if part == JUDGED and read is not None:
+                packing.write(out / source / MASKS, cleaning.drawn(network, shown, read))
             save_file(found, out / source / f"{part}.safetensors")
 
 
@@ -49,9 +56,9 @@ def scores(job: Job, source: str, part: str) -> Scores:
     return Scores.of(images, seen, load_file(folder / f"{part}.safetensors"))
 
 
-def masks(job: Job, source: str) -> Counts:
-    """What the masks that it drew of that source meet."""
-    return Counts.of(load_file(job.of("calibrate") / BY_SOURCE / source / MASKS))
+def masks(job: Job, source: str) -> Masks:
+    """`(N, S, S)` masks that it drew of that source, cleaned."""
+    return packing.read(job.of("calibrate") / BY_SOURCE / source / MASKS)
 
 
 def material(job: Job, source: str) -> Material:

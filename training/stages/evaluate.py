@@ -70,6 +70,7 @@ def run(job: Job) -> None:
         _add(metrics, found[0], {"left_out": found[1]})
     if recipe.model.decoder is not None:
         metrics.figures.update(_masks(job, judge, test, words))
+        metrics.tables["mask_cleaning"] = masked.cleaning_rows(job)
     metrics.tables["calibration_arms"] = calibration_figures.arm_rows(words, known, test)
     metrics.tables.update(_reference(judge, known, guards.shipped))
     asked, t = fitted.asked(job), judge.temperature
@@ -113,20 +114,22 @@ def _evidence(
 
 def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure]:
     """Figures "masks.…" of the test images; "masks.without_<source>.…" of a source never met."""
-    candidate = masked.candidate(job)
+    learnt = job.recipe.train.masks
     found: dict[str, Figure] = {}
+    if learnt is None:
+        return found
     shown = {"masks": (test, masked.judged(job), words)}
     for source in elsewhere.sources(job):
         scores = elsewhere.scores(job, source, elsewhere.JUDGED)
         said = f"{source}, by a network that never met it"
         shown[f"masks.without_{source}"] = (scores, elsewhere.masks(job, source), said)
-    for name, (scores, counts, split) in shown.items():
+    for name, (scores, drawn, split) in shown.items():
         probs = probabilities(scores.logits, judge.temperature)
         called = probs[:, judge.asserts].sum(axis=1) >= probs[:, ~judge.asserts].sum(axis=1)
-        chosen = np.full(len(called), candidate)
-        found |= mask_figures.measure(
-            counts, chosen, called, scores.inputs, judge.label_names, split, name
-        )
+        found |= mask_figures.of_masks(
+            drawn, called, scores.inputs, judge.label_names, split, name,
+            tolerance=learnt.surface_mm,
+        )  # fmt: skip
     return found
 
 

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from hub_model.bundle import write_json
 from hub_model.contract import MaskSpec
 from hub_model.engine import Engine
-from training.masks import choice, counts
+from training.masks import choice, cleaning, counts, packing
+from training.masks.cleaning import Row
 from training.masks.counts import Counts
+from training.segmentation.measures import Masks
 from training.stages import fitted, prepared
 from training.stages.job import Job
+from training.whole_file import write_json as write_plain
 
-MASKS, SPEC = "masks", "masks.json"
+MASKS, SPEC, CLEANING = "masks", "masks.json", "mask_cleaning.json"
 CALIBRATED_ON, CHOSEN_ON, JUDGED = "calibration", "threshold", "test"
 
 
-def write(job: Job, network: Engine) -> None:
-    """Fit the temperature, choose the threshold, and count what the test images' masks meet.
+def write(job: Job, network: Engine) -> MaskSpec | None:
+    """Fit the temperature, choose threshold and cleaning, and keep the test images' masks.
+
+    Returns:
+        How masks are read; None where none are drawn.
 
     Raises:
         NoMasks: there is no mask to fit or to choose by.
     """
     learnt = job.recipe.train.masks
     if learnt is None or not network.draws:
-        return
-    (job.out / MASKS).mkdir()
-    for name in (CHOSEN_ON, JUDGED):
-        found = counts.of_set(network, prepared.images(job, name))
-        save_file(found.arrays, job.out / MASKS / f"{name}.safetensors")
+        return None
+    folder = job.out / MASKS
+    folder.mkdir()
+    unlearnt = prepared.images(job, CHOSEN_ON)
+    counted = counts.of_set(network, unlearnt)
+    save_file(counted.arrays, folder / f"{CHOSEN_ON}.safetensors")
     warmth = choice.temperature(network, prepared.images(job, CALIBRATED_ON))
-    chosen, groups = _shown(job, job.out)
+    shown, groups = _shown(job, counted, unlearnt.groups)
     words = f"{job.recipe.policy.chosen_on}, by masks"
-    write_json(job.out / SPEC, choice.spec(chosen, groups, words, warmth, learnt))
+    found = choice.spec(shown, groups, words, warmth, learnt)
+    found, rows = cleaning.chosen(found, learnt, network, unlearnt, CHOSEN_ON)
+    write_json(job.out / SPEC, found)
+    write_plain(job.out / CLEANING, rows)
+    drawn = cleaning.drawn(network, prepared.images(job, JUDGED), found)
+    packing.write(folder / f"{JUDGED}.safetensors", drawn)
+    return found
 
 
 def spec(job: Job) -> MaskSpec | None:
@@ -46,24 +59,21 @@ def spec(job: Job) -> MaskSpec | None:
     return MaskSpec.model_validate_json((job.of("calibrate") / SPEC).read_bytes())
 
 
-def judged(job: Job) -> Counts:
-    """What the masks of the test images meet."""
-    return _read(job.of("calibrate"), JUDGED)
+def judged(job: Job) -> Masks:
+    """`(N, S, S)` masks of the test images, cleaned."""
+    return packing.read(job.of("calibrate") / MASKS / f"{JUDGED}.safetensors")
 
 
-def candidate(job: Job) -> int:
-    """Number of the threshold that was chosen."""
-    return choice.best(*_shown(job, job.of("calibrate")))
+def cleaning_rows(job: Job) -> list[Row]:
+    """What each way of cleaning comes to; empty where the recipe states it."""
+    found: list[Row] = json.loads((job.of("calibrate") / CLEANING).read_bytes())
+    return found
 
 
-def _shown(job: Job, calibrated: Path) -> tuple[Counts, NDArray[np.str_]]:
+def _shown(job: Job, counted: Counts, groups: NDArray[np.str_]) -> tuple[Counts, NDArray[np.str_]]:
     """What the threshold is chosen on, as those of the policy are, and its groups."""
     if job.recipe.policy.chosen_on == "folds":
         by_group = next(one for one in fitted.folds(job) if one.by == "group")
         if by_group.masks is not None:
             return by_group.masks, prepared.folded(job).groups
-    return _read(calibrated, CHOSEN_ON), prepared.images(job, CHOSEN_ON).groups
-
-
-def _read(folder: Path, name: str) -> Counts:
-    return Counts.of(load_file(folder / MASKS / f"{name}.safetensors"))
+    return counted, groups

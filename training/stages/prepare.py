@@ -9,6 +9,7 @@ from typing import Any
 import datasets
 
 from training import dataset, inputs, preparing
+from training.dataset.rows import millimetres
 from training.inputs import UNKNOWN
 from training.recipe import ALSO, FINDING_ONLY, SET_ASIDE, SPLITS
 from training.records import Records
@@ -76,6 +77,7 @@ def _record_row(record: Record) -> dict[str, Any]:
         "mask": record.mask,
         "sequence": record.sequence,
         "source": record.source,
+        **millimetres(record),
     }
 
 

@@ -184,8 +184,8 @@ def test_loading_what_is_no_dataset_is_refused(tmp_path):
 
 def test_columns_are_those_promised():
     assert list(features(["a"])) == [
-        "image", "mask", "label", "finding", "sequence", "group", "sha256", "mask_sha256",
-        "source", "path", "split", "official_split", "fold",
+        "image", "mask", "label", "finding", "sequence", "row_mm", "column_mm", "group",
+        "sha256", "mask_sha256", "source", "path", "split", "official_split", "fold",
     ]  # fmt: skip
 
 

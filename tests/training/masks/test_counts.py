@@ -120,7 +120,10 @@ def test_the_bundle_is_told_what_the_threshold_was_chosen_on(ready):
     assert found.chosen_on.n_images == lesions.sum()
     assert found.chosen_on.n_groups == len(set(data.groups[lesions]))
     assert found.chosen_on.split == "threshold"
-    assert found.smallest_object == LEARNT.smallest_object
+    assert (found.smallest_object, found.fill_holes) == (0, False)  # open until it is chosen
+    stated = LEARNT.model_copy(update={"smallest_object": 7, "fill_holes": True})
+    found = choice.spec(counts.of_set(ready, data), data.groups, "threshold", 2.0, stated)
+    assert (found.smallest_object, found.fill_holes) == (7, True)
 
 
 def drawn_at_half():
@@ -138,7 +141,7 @@ def measured(called):
     data, counted = drawn_at_half()
     labels = ("glioma", "meningioma", "notumor", "pituitary")
     candidates = np.full(8, HALF)
-    return figures.measure(counted, candidates, called, data, labels, "test", "masks")
+    return figures.of_counts(counted, candidates, called, data, labels, "test", "masks")
 
 
 def test_a_lesion_on_which_nothing_is_drawn_counts_nothing():

@@ -83,6 +83,7 @@ def test_the_run_says_how_well_masks_are_drawn_and_on_what_that_was_measured(bun
     figures = {k: v for k, v in metrics.figures.items() if k.startswith("masks.")}
     tumors = [f"masks.dice.{name}" for name in ("glioma", "meningioma", "pituitary")]
     wanted = {"masks.dice", "masks.iou", "masks.dice_by_group", "masks.false_positive", *tumors}
+    wanted |= {"masks.hausdorff95", "masks.surface_dice"}  # drawn heads have a size in mm
     assert wanted | {f"{name}_as_served" for name in ("masks.dice", "masks.false_positive")} <= (
         figures.keys()
     )
@@ -98,3 +99,18 @@ def test_the_threshold_was_chosen_on_groups_that_the_test_has_none_of(bundle, cl
     assert masks.chosen_on.split == "threshold, by masks"
     assert 0 < masks.threshold < 1
     assert masks.chosen_on.n_groups > 5
+
+
+def test_the_cleaning_was_chosen_on_the_same_groups_and_says_what_else_there_was(
+    bundle, classifier
+):
+    masks = classifier.bundle.config.neuroguard.masks
+    assert masks.cleaned_on.split == "threshold"
+    assert masks.cleaned_on.n_groups >= masks.chosen_on.n_groups
+    metrics = MetricsFile.model_validate_json((bundle / contract.METRICS).read_bytes())
+    rows = metrics.tables["mask_cleaning"]
+    (best,) = [row for row in rows if row["chosen"]]
+    assert best["score"] == max(row["score"] for row in rows)
+    assert (best["smallest_object"], best["fill_holes"]) == (
+        masks.smallest_object, masks.fill_holes,
+    )  # fmt: skip

@@ -8,6 +8,8 @@ import pytest
 from hub_model.contract import Figure
 from training.segmentation.figures import Compared, measure
 
+AS = {"tolerance": 1, "prefix": "mask"}
+
 
 def scene(patients=6, slices=4):
     """Patients of four slices: two tumor slices found in full, one missed, one without a tumor."""
@@ -30,19 +32,19 @@ def values(found: dict[str, Figure]):
 
 
 def test_a_missed_tumor_counts_nought_and_slices_without_one_are_apart():
-    found = values(measure(scene(), "test", tolerance=1))
+    found = values(measure(scene(), "test", **AS))
     assert found == pytest.approx(
         {
-            "dice.slice": 2 / 3,
-            "iou.slice": 2 / 3,
-            "dice.slice.glioma": 1 / 2,
-            "dice.slice.pituitary": 1,
-            "dice.patient": 16 / 20,
-            "iou.patient": 8 / 12,
+            "dice": 2 / 3,
+            "iou": 2 / 3,
+            "dice.glioma": 1 / 2,
+            "dice.pituitary": 1,
+            "dice_by_group": 16 / 20,
+            "iou_by_group": 8 / 12,
             "sensitivity": 2 / 3,
             "specificity": 1,
             "missed": 1 / 3,
-            "false_positives": 0,
+            "false_positive": 0,
         }
     )
 
@@ -51,14 +53,14 @@ def test_a_false_mask_lowers_the_patient_and_not_the_tumor_slices():
     plain = scene()
     called = plain.predicted.copy()
     called[3, 0, :4] = True  # the first patient's slice without a tumor
-    found = values(measure(changed(plain, predicted=called), "test", tolerance=1))
-    assert found["dice.slice"] == pytest.approx(2 / 3)
-    assert found["false_positives"] == pytest.approx(1 / 6)
-    assert found["dice.patient"] == pytest.approx((5 * 16 / 20 + 16 / 24) / 6)
+    found = values(measure(changed(plain, predicted=called), "test", **AS))
+    assert found["dice"] == pytest.approx(2 / 3)
+    assert found["false_positive"] == pytest.approx(1 / 6)
+    assert found["dice_by_group"] == pytest.approx((5 * 16 / 20 + 16 / 24) / 6)
 
 
 def test_no_false_mask_in_six_patients_is_no_proof_of_none():
-    found = measure(scene(), "test", tolerance=1)["mask.false_positives"]
+    found = measure(scene(), "test", **AS)["mask.false_positive"]
     assert (found.value, found.low) == (0, 0)
     assert 0.3 < found.high < 0.6  # the exact bound of six groups
     assert (found.sample.n_images, found.sample.n_groups) == (6, 6)
@@ -70,17 +72,20 @@ def test_patients_count_alike_whatever_their_slices():
     truth, predicted = plain.truth.copy(), plain.predicted.copy()
     found = values(
         measure(
-            changed(plain, groups=groups, truth=truth, predicted=predicted), "test", tolerance=1
+            changed(plain, groups=groups, truth=truth, predicted=predicted),
+            "test",
+            tolerance=1,
+            prefix="mask",
         )
     )
-    assert found["dice.patient"] == pytest.approx((1 + 24 / 32) / 2)
+    assert found["dice_by_group"] == pytest.approx((1 + 24 / 32) / 2)
 
 
 def test_the_interval_comes_from_patients():
     plain = scene(patients=8)
     predicted = plain.predicted.copy()
     predicted[16:] = False  # nothing is found in half of the patients
-    found = measure(changed(plain, predicted=predicted), "test", tolerance=1)["mask.dice.patient"]
+    found = measure(changed(plain, predicted=predicted), "test", **AS)["mask.dice_by_group"]
     assert found.value == pytest.approx(0.4)
     assert found.low < 0.2
     assert found.high > 0.6
@@ -92,7 +97,7 @@ def test_distances_are_measured_where_the_spacing_is_known():
     spacing = plain.spacing.copy()
     spacing[:3] = (0.5, 2.0)
     predicted = np.roll(plain.predicted, 1, axis=2)
-    found = measure(changed(plain, spacing=spacing, predicted=predicted), "test", tolerance=1)
+    found = measure(changed(plain, spacing=spacing, predicted=predicted), "test", **AS)
     assert found["mask.hausdorff95"].value == pytest.approx(2.0)
     assert found["mask.hausdorff95"].unit == "mm"
     assert found["mask.hausdorff95"].sample.n_images == 2  # of three tumor slices one is missed
@@ -102,6 +107,6 @@ def test_distances_are_measured_where_the_spacing_is_known():
 
 def test_without_a_tumor_there_is_a_false_positive_rate_alone():
     plain = scene()
-    found = measure(changed(plain, truth=np.zeros_like(plain.truth)), "test", tolerance=1)
-    assert set(values(found)) == {"false_positives", "specificity"}
-    assert found["mask.false_positives"].value == pytest.approx(1 / 2)
+    found = measure(changed(plain, truth=np.zeros_like(plain.truth)), "test", **AS)
+    assert set(values(found)) == {"false_positive", "specificity"}
+    assert found["mask.false_positive"].value == pytest.approx(1 / 2)
