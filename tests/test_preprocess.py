@@ -237,3 +237,34 @@ def test_the_engine_feeds_the_network_what_normalise_defines(update, tiny_networ
         by_hand = network(torch.from_numpy(fed)).logits.numpy()
     found = engine.run(engine.from_network(network, spec), images, maps=False).logits
     assert np.abs(found - by_hand).max() <= 1e-5
+
+
+ZSCORE = SPEC.model_copy(update={"crop": "none", "window": "zscore", "window_z": 2.0})
+
+
+@QUIET
+@given(st.integers(0, 99), st.integers(2, 40), st.sampled_from(["uint16", "float32"]))
+def test_a_window_around_the_mean_is_blind_to_the_scale_of_what_is_not_background(
+    seed, factor, dtype
+):
+    pixels = np.random.default_rng(seed).integers(1, 1000, (SIZE, SIZE))
+    pixels[:20] = 0  # what was stripped
+    wide = prepared((pixels * factor).astype(dtype), ZSCORE).astype(int)
+    assert abs(prepared(pixels.astype("uint16"), ZSCORE).astype(int) - wide).max() <= 1
+    assert (wide[:19] == 0).all()
+
+
+def test_a_window_around_the_mean_spans_so_many_deviations():
+    pixels = np.random.default_rng(0).normal(5000, 400, (SIZE, SIZE)).astype(np.uint16)
+    pixels[0] = 0
+    shown = prepared(pixels, ZSCORE)[1:].astype(float)
+    expected = (pixels[1:] - (5000 - 800)) * 255 / 1600
+    assert abs(shown - np.clip(expected, 0, 255)).max() < 4
+
+
+def test_deviations_go_with_the_window_around_the_mean_alone():
+    values = SPEC.model_dump()
+    assert "window_z" not in values
+    for change in ({"window": "zscore"}, {"window_z": 2.0}):
+        with pytest.raises(ValueError, match="window_z"):
+            PreprocessSpec(**{**values, **change})

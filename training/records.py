@@ -16,6 +16,7 @@ from training.learning.sampling import evenly
 from training.recipe import Recipe, RecipeError, StrangerSpec
 from training.sources import NO_FINDING, Record, drawing, patients
 from training.sources.groups import read_groups
+from training.sources.layout import Detail, LabelFile, Meaning, Volumes
 from training.sources.patients import PatientMap
 from training.sources.review import Doubt, accepted, doubt, read_review
 from training.sources.stream import find, stream
@@ -75,10 +76,8 @@ class Records:
             found = drawing.HEADS[data.source](data.patients, self.recipe.seed)
         else:
             stated = None if data.groups is None else Path(data.root) / data.groups
-            labels = self.recipe.label_file
-            found = stream(
-                data.source, folder=self.places.get(data.source), groups=stated, detail=labels
-            )
+            place, detail = self.places.get(data.source), _detail(self.recipe)
+            found = stream(data.source, folder=place, groups=stated, detail=detail)
         if self.look_alikes is not None:  # a file that holds no image is in no group
             tied = read_groups(self.look_alikes)
             found = (replace(one, group=tied.get(one.path, one.group)) for one in found)
@@ -236,3 +235,16 @@ class Records:
             )
         none = recipe.finding.none_labels[0]
         return none if record.finding == NO_FINDING else record.finding
+
+
+def _detail(recipe: Recipe) -> Detail | None:
+    """What the reader of the recipe's own source has to know of it, where it has to."""
+    data = recipe.data
+    if data.volumes is not None:
+        return Volumes(data.volumes.sequences, data.volumes.slices)
+    if data.labels is None:
+        return None
+    spec = data.labels
+    classes = {label: Meaning(None, NO_FINDING) for label in spec.none}
+    classes |= {label: Meaning(None, recipe.finding.name) for label in spec.finding}
+    return LabelFile(spec.name, spec.column, spec.id_column, classes)

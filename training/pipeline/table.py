@@ -151,7 +151,7 @@ _DATA = ("data.source", *_BESIDE, "data.patients", "data.strangers")
 _DIVISION = (
     "labels", "finding", "seed", "data.source", "data.patients", "data.label_from", "data.groups",
     "data.look_alikes", "data.review", "data.scheme", "data.shares", "data.split_seed",
-    "data.masks", "data.labels", *_BESIDE,
+    "data.masks", "data.labels", "data.volumes", *_BESIDE,
 )  # fmt: skip
 _NETWORK = ("labels", "finding", "preprocess", "model.architecture", "model.decoder")
 

@@ -10,6 +10,7 @@ from hub_model.contract import Share
 from training.recipe.ct_spec import LabelFileSpec
 from training.recipe.evidence_spec import AlsoSpec, LeftOutSpec
 from training.recipe.node import Node
+from training.recipe.volume_spec import VolumesSpec
 
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
 FINDING_ONLY = "finding_only"  # name of the set of images whose finding alone is known
@@ -48,6 +49,7 @@ class DataSpec(Node):
     # state no patients. "unstated": only those of whom the source states none.
     look_alikes: bool | Literal["unstated"] = False
     labels: LabelFileSpec | None = None  # of source "ct"
+    volumes: VolumesSpec | None = None  # of source "brats"
     review: str | None = None  # of images to set aside: a table shipped with the sources
     scheme: Literal["group", "official"] = "group"  # "official" is the source's own split: leaky
     shares: dict[str, Share]  # of groups, by split
@@ -65,6 +67,12 @@ class DataSpec(Node):
             raise ValueError(f"shares names {list(self.shares)}, expected {list(SPLITS)} in order")
         if abs(sum(self.shares.values()) - 1) > 1e-9:
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, expected 1")
+        for source, key in (("ct", "labels"), ("brats", "volumes")):
+            if (getattr(self, key) is None) == (self.source == source):
+                raise ValueError(
+                    f"source is {self.source!r}, {key} is {getattr(self, key)}: source {source!r} "
+                    f"and no other has {key}"
+                )
         names = [spec.name for spec in self.strangers]
         own = {*SPLITS, FINDING_ONLY, SET_ASIDE, ALSO, *self.left_out_sets}
         if taken := own & set(names):

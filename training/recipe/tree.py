@@ -41,8 +41,6 @@ from training.recipe.line_spec import (
 from training.recipe.node import Node
 from training.recipe.read import RecipeError, read
 from training.recipe.train_spec import TrainSpec
-from training.sources import NO_FINDING
-from training.sources.layout import LabelFile, Meaning
 
 
 class ModelSpec(Node):
@@ -153,11 +151,6 @@ class Recipe(Node):
         drawn = self.data.source.startswith("phantom")
         if self.phantom != drawn and not (self.phantom and self.data.source == "ct"):
             raise ValueError(f"phantom is {self.phantom}, data.source is {self.data.source!r}")
-        if (self.data.labels is None) == (self.data.source == "ct"):
-            raise ValueError(
-                f"data.source is {self.data.source!r}, data.labels is {self.data.labels}: source "
-                "'ct' and no other has a file of labels"
-            )
         wanted = {self.finding.none_labels[0], self.finding.name}
         if self.data.label_from == "finding" and set(self.labels) != wanted:
             raise ValueError(
@@ -214,22 +207,13 @@ class Recipe(Node):
         tree["beside"] = tree["publish"] = None
         tree["track"] = "none"
         stopping = tree["train"]["early_stopping"] or {}
+        data = tree["data"]
         newer = [(tree, "threshold"), (tree, "grid"), (stopping, "head_patience")]
-        newer += [(tree["data"], "labels"), (tree["data"], "also_learnt")]
+        newer += [(data, key) for key in ("labels", "also_learnt", "volumes")]
         for group, key in newer:  # a recipe that asks for none is recorded as it always was
             if group.get(key, ()) is None:
                 del group[key]
         return tree
-
-    @property
-    def label_file(self) -> LabelFile | None:
-        """Where the labels of source "ct" stand, as its reader takes it."""
-        spec = self.data.labels
-        if spec is None:
-            return None
-        classes = {label: Meaning(None, NO_FINDING) for label in spec.none}
-        classes |= {label: Meaning(None, self.finding.name) for label in spec.finding}
-        return LabelFile(spec.name, spec.column, spec.id_column, classes)
 
     @property
     def digest(self) -> str:

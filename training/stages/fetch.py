@@ -56,4 +56,7 @@ def _wanted(recipe: Recipe) -> dict[str, tuple[Source, Path | None]]:
 
 def _own(source: Source, recipe: Recipe) -> Path | None:
     """The recipe's own folder for a source that everybody brings himself."""
-    return Path(recipe.data.root) if source.layout == "ct" else None
+    data = recipe.data
+    if data.volumes is not None and source.layout == "brats":
+        return Path(data.root) / data.volumes.folder
+    return Path(data.root) if source.layout == "ct" else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -153,6 +154,39 @@ def lgg(cache: Path, heads: Iterable[Picture]) -> None:
         planes = np.stack([plane // 2, plane, np.maximum(plane, 3)], axis=-1)
         tiff(folder / name / f"{slice_}.tif", planes)
         tiff(folder / name / f"{slice_}_mask.tif", np.where(head.mask, 255, 0).astype(np.uint8))
+
+
+def brats(root: Path, patients: int, seed: int) -> None:
+    """Whole heads, every second with a mass on its lower slices: FLAIR, enhanced T1, segmentation.
+
+    All patients of a segmentation have labels 1, 2 and 4 somewhere in it, as there.
+    """
+    for number in range(patients):
+        name = f"BraTS20_Training_{number + 1:03d}"
+        planes, masks = [], []
+        for head in pictures_of(number, seed):
+            with Image.open(io.BytesIO(head.data)) as image:
+                planes.append(np.asarray(image.convert("L")).T.astype(np.int16) * 9)
+            mask = head.mask.T
+            labels = np.where(mask, 1 + (np.arange(mask.shape[1]) % 2), 0)
+            masks.append(np.where(labels == 2, 4, labels).astype(np.uint8))
+        for what, volume in (
+            ("flair", np.stack(planes, -1)),
+            ("t1ce", np.stack(planes, -1) // 2),
+            ("seg", np.stack(masks, -1)),
+        ):
+            file = root / "brats" / name / f"{name}_{what}.nii.gz"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            image = nibabel.Nifti1Image(volume, np.diag([-1.5, -1.5, 4, 1]))
+            image.header.set_xyzt_units("mm")
+            nibabel.save(image, file)
+
+
+def pictures_of(number: int, seed: int) -> list[Picture]:
+    """Two slices of a drawn glioma and two of the same head where there is none."""
+    with_mass = list(pictures(1, 2, seed + number, "glioma"))
+    free = list(pictures(1, 2, seed + number, FREE))
+    return [one for one in (*with_mass, *free) if not one.copy]
 
 
 def _outline(mask: NDArray[np.bool_], number: int) -> dict[str, object]:

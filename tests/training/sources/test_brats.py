@@ -10,6 +10,8 @@ import pytest
 
 from hub_model.reading import read_bytes, read_case
 from tests.training.sources.layouts import REAL, decoded, needs_real, put
+from training.recipe import RecipeError, load
+from training.records import Records
 from training.sources import SourceError
 from training.sources.brats import read, survey
 from training.sources.layout import Volumes
@@ -114,6 +116,35 @@ def test_a_folder_without_volumes_is_an_error_that_shows_the_names(tmp_path):
     put_volume(tmp_path / "p" / "p_seg.nii", TUMOR)
     with pytest.raises(SourceError, match=r"no volume of T1, T1C, .* \(\*_t1\.nii"):
         survey(BRATS, tmp_path)
+
+
+def test_a_recipe_says_which_volumes_and_makes_classes_of_their_whole_tumor(tree):
+    found = load(
+        "mri_brats_multitask",
+        ["data.volumes.sequences=[T2]", "data.volumes.slices=3"],
+    )
+    records = list(Records(found, {"brats": tree}).everything())
+    assert {r.sequence for r in records} == {"T2"}
+    marked = [r for r in records if r.group == "BraTS20_Training_355"]
+    assert len(marked) == 3
+    assert {r.label for r in marked} == {"tumor", "notumor"}
+    assert {r.spacing for r in records} == {(1.0, 1.0)}
+
+
+def test_a_volume_is_not_opened_before_the_one_before_it_was_taken(tree):
+    records = read(BRATS, tree, notes := Notes())
+    first = next(records)
+    for file in tree.rglob("*.nii*"):
+        file.unlink()
+    assert {r.path.split("#")[0] for r in records} == {first.path.split("#")[0]}
+    assert any("cannot be read (missing_path)" in note for note in notes)
+
+
+def test_volumes_go_with_their_source_alone():
+    with pytest.raises(RecipeError, match="'brats' and no other has volumes"):
+        load("mri_brats_multitask", ["data.volumes=null"])
+    with pytest.raises(RecipeError, match="'brats' and no other has volumes"):
+        load("mri_lgg_multitask", ["data.volumes={sequences: [T1]}"])
 
 
 class TestReal:
