@@ -222,6 +222,8 @@ def _window(
         low, high = 0, values.size - 1
     table = np.clip((values - low) * np.float32(255 / max(1, high - low)), 0, 255)
     grey = np.rint(table).astype(np.uint8)
+    if spec.window == "zscore":
+        grey[0] = 0  # what was taken away stays black, also where the window begins below it
     if pixels.dtype == np.uint8:  # Pillow looks up in a third of the time
         return Image.fromarray(pixels).point(grey.tolist())
     return Image.fromarray(grey[pixels])
@@ -230,8 +232,7 @@ def _window(
 def _around_mean(histogram: NDArray[np.int64], deviations: float) -> tuple[float, float]:
     """Grey values so many standard deviations below and above the mean of what is not 0.
 
-    Where a skull is stripped, 0 is what was taken away; it is black in the picture, as what lies
-    below the window is.
+    Where a skull is stripped, 0 is what was taken away.
     """
     shown = histogram.copy()
     shown[0] = 0

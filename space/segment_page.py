@@ -20,6 +20,7 @@ from space import fragments
 from space.judging import Seen
 from space.pictures import MAX_SHOWN, spread
 from space.report import Model, spoken
+from space.tables import table
 
 MAX_OBJECTS = 20  # rows; a noisy mask has hundreds
 
@@ -74,7 +75,7 @@ def _sizes(measured: Measured, masked: int, slices: int) -> str:
         rows.append(("Area", f"{measured.mm2:,.0f} mm²"))
     if measured.mm3 is None and measured.why is not None:
         rows.append(("No volume", NO_GRID_TEXT[measured.why]))
-    return fragments.table("From the spacing that the files state", ("What", "How much"), rows)
+    return table("From the spacing that the files state", ("What", "How much"), rows)
 
 
 def _objects(measured: Measured) -> str:
@@ -93,7 +94,7 @@ def _objects(measured: Measured) -> str:
     some = len(measured.objects)
     caption = f"{len(rows)} of {some} objects" if some > len(rows) else f"Objects: {some}"
     head = ("Object", "Pixels", "Volume", "Slices", "Centre, mm (right, front, head)")
-    return fragments.table(caption, head, rows)
+    return table(caption, head, rows)
 
 
 def _pictures(found: Segmented, case: Case, model: Model) -> str:
@@ -146,7 +147,7 @@ def _doubt(doubt: CaseDoubt | None) -> str:
         f"{MOST:.2f}. Entropy is all doubt, mutual information what {doubt.looks} looks, at the "
         "case and at its mirror image, disagree about. No threshold is set on either."
     )
-    shown = fragments.table("How sure", ("Of what", "Entropy", "Mutual information"), rows)
+    shown = table("How sure", ("Of what", "Entropy", "Mutual information"), rows)
     return f'<section><h3>Uncertainty</h3>{shown}<p class="ng-small">{note}</p></section>'
 
 

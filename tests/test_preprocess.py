@@ -258,7 +258,7 @@ def test_a_window_around_the_mean_spans_so_many_deviations():
     pixels = np.random.default_rng(0).normal(5000, 400, (SIZE, SIZE)).astype(np.uint16)
     pixels[0] = 0
     shown = prepared(pixels, ZSCORE)[1:].astype(float)
-    expected = (pixels[1:] - (5000 - 800)) * 255 / 1600
+    expected = (pixels[1:].astype(float) - (5000 - 800)) * 255 / 1600
     assert abs(shown - np.clip(expected, 0, 255)).max() < 4
 
 

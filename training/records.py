@@ -242,9 +242,14 @@ def _detail(recipe: Recipe) -> Detail | None:
     data = recipe.data
     if data.volumes is not None:
         return Volumes(data.volumes.sequences, data.volumes.slices)
-    if data.labels is None:
+    return label_file(recipe)
+
+
+def label_file(recipe: Recipe) -> LabelFile | None:
+    """Where the labels of source "ct" stand, as its reader takes it."""
+    spec = recipe.data.labels
+    if spec is None:
         return None
-    spec = data.labels
     classes = {label: Meaning(None, NO_FINDING) for label in spec.none}
     classes |= {label: Meaning(None, recipe.finding.name) for label in spec.finding}
     return LabelFile(spec.name, spec.column, spec.id_column, classes)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from training.features import checks, picture, table
 from training.features.checks import CHECKS, Checks
+from training.records import label_file
 from training.sources.ct_match import match
 from training.sources.stream import find
 from training.stages import sourced
@@ -23,7 +24,7 @@ def run(job: Job) -> None:
     """
     recipe = job.recipe
     name = recipe.data.source
-    source = replace(find(name), detail=recipe.label_file)
+    source = replace(find(name), detail=label_file(recipe))
     found = match(source, sourced.places(job)[name])
     rows = table.of_folder(found, name, recipe.preprocess)
     table.write(job.out / table.FEATURES, rows)
@@ -38,6 +39,6 @@ def run(job: Job) -> None:
 
 def read(job: Job) -> Checks | None:
     """What it found; None where the recipe reads no such folder."""
-    if job.recipe.label_file is None:
+    if label_file(job.recipe) is None:
         return None
     return Checks.model_validate_json((job.of("features") / CHECKS).read_bytes())
