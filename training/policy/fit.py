@@ -87,7 +87,7 @@ def choose(
     return Choice(
         chosen.tau,
         min(target, bound(chosen.p_value, sure)),
-        float(kept.mean()),
+        float(kept.mean()) if kept.size else 0.0,  # nothing was to get this answer
         len(np.unique(groups[kept])),
     )
 
