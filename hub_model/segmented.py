@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hub_model import calibration, engine, preprocess, uncertainty
 from hub_model.case import Case
-from hub_model.contract import DECODER_WEIGHTS
+from hub_model.contract import DECODER_WEIGHTS, PreprocessSpec
 from hub_model.errors import UsageError
 from hub_model.policy import Decision
 from hub_model.predictor import Explained, GuardedClassifier
@@ -152,24 +152,39 @@ def of_explained(
 ) -> Segmented:
     """The same where `GuardedClassifier.explain` has been asked about the case already."""
     spec = classifier.engine.preprocess
-    places = {
-        one.index: preprocess.placement(found.prepared[one.index].box, spec) for one in found.masks
-    }
-    drawn = {one.index: one.mask for one in found.masks}
-    masks = tuple(
-        mask_on_slice(drawn[index], places[index], _shape(case, index))
-        if index in drawn
-        else np.zeros(piece.pixels.shape, bool)
-        for index, piece in enumerate(case.slices)
-    )
+    masks = on_slices(case, found, spec)
     decision = found.decision
     accepted = decision.verdict.accepted
     return Segmented(
         decision=decision,
         masks=masks,
         measured=measure(masks, case.slices) if accepted and decision.finding != "none" else None,
-        doubt=_doubt(classifier, case, found, places) if doubt and accepted else None,
+        doubt=_doubt(classifier, case, found) if doubt and accepted else None,
     )
+
+
+def on_slices(case: Case, found: Explained, spec: PreprocessSpec) -> tuple[Mask, ...]:
+    """`(H, W)` masks over the own pixels of every slice; empty where none may be shown.
+
+    Args:
+        case: any case.
+        found: what `GuardedClassifier.explain` says of it.
+        spec: the bundle's preprocessing.
+    """
+    places, drawn = _places(found, spec), {one.index: one.mask for one in found.masks}
+    return tuple(
+        mask_on_slice(drawn[index], places[index], _shape(case, index))
+        if index in drawn
+        else np.zeros(piece.pixels.shape, bool)
+        for index, piece in enumerate(case.slices)
+    )
+
+
+def _places(found: Explained, spec: PreprocessSpec) -> dict[int, Placement]:
+    """Where the prepared pictures with a mask lie in their slices."""
+    return {
+        one.index: preprocess.placement(found.prepared[one.index].box, spec) for one in found.masks
+    }
 
 
 def _shape(case: Case, index: int) -> tuple[int, int]:
@@ -177,10 +192,9 @@ def _shape(case: Case, index: int) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _doubt(
-    classifier: GuardedClassifier, case: Case, found: Explained, places: dict[int, Placement]
-) -> CaseDoubt:
+def _doubt(classifier: GuardedClassifier, case: Case, found: Explained) -> CaseDoubt:
     """From one batch of each few slices and their mirror images."""
+    places = _places(found, classifier.engine.preprocess)
     masks = {one.index: one.mask for one in found.masks}
     valid = [report.index for report in found.decision.slices if report.valid]
     step = max(1, engine.MAX_BATCH // len(LEFT_RIGHT))

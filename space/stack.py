@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hub_model import preprocess
-from hub_model.volumes import mask_on_slice, measure
+from hub_model.segmented import on_slices
+from hub_model.volumes import measure
 from hub_model.volumes.grid import NO_GRID_TEXT
 from hub_model.volumes.measured import Measured
 from space import case_report, fragments, stack_chart
@@ -24,7 +23,6 @@ from space.report import capital, estimate, percent, slice_reasons, spoken
 from space.stack_chart import Line
 from space.tables import NOTHING, table
 
-Masks = tuple[NDArray[np.bool_], ...]
 MM3_PER_ML = 1000
 
 
@@ -72,17 +70,7 @@ def outlines(seen: Seen) -> Outlined | None:
     if not seen.explained.masks:
         return None
     spec = seen.model.bundle.config.neuroguard.preprocess
-    drawn = {one.index: one.mask for one in seen.explained.masks}
-    masks = []
-    for index, (piece, ready) in enumerate(
-        zip(seen.case.slices, seen.explained.prepared, strict=True)
-    ):
-        height, width = piece.pixels.shape
-        if index in drawn:
-            place = preprocess.placement(ready.box, spec)
-            masks.append(mask_on_slice(drawn[index], place, (int(height), int(width))))
-        else:
-            masks.append(np.zeros((height, width), bool))
+    masks = on_slices(seen.case, seen.explained, spec)
     counts = tuple(int(np.count_nonzero(mask)) for mask in masks)
     return Outlined(counts, measure(masks, seen.case.slices))
 
