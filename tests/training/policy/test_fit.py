@@ -110,6 +110,7 @@ def test_too_few_groups_for_any_promise_are_said_to_be_so():
         choose(np.linspace(0.6, 0.9, 10), np.zeros(10, bool), np.arange(10), 0.05, 0.95)
     with pytest.raises(NoThresholdError, match="over 0 images of 0 groups, 1 would be kept"):
         choose(np.zeros(0), np.zeros(0, bool), nothing, 0.05, 0.95)
+    assert choose(np.zeros(0), np.zeros(0, bool), nothing, 1, 0.95).coverage == 0
 
 
 def test_a_source_that_breaks_the_target_ends_the_walk_where_it_is_large_enough_to_tell():
