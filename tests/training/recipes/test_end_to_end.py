@@ -33,7 +33,8 @@ MAY_CHANGE = (  # what makes a run short, or fits other data
     "train.finetune.lr", "train.schedule.every", "crossval.folds", "policy.confidence",
     "policy.tumor_called_none", "policy.none_called_tumor", "policy.wrong_type", "guard.refusal",
     "data.groups", "data.review", "data.masks", "crossval.sources", "data.patients",
-    "data.split_seed", "train.masks.warmup.sizes", "threshold.sens_target", "threshold.draws",
+    "data.split_seed", "data.volumes.slices", "train.masks.warmup.sizes", "threshold.sens_target",
+    "threshold.draws",
 )  # fmt: skip
 
 
