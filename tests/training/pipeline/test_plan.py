@@ -172,7 +172,7 @@ def test_what_need_not_be_asked_for_is_read_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"skip": ("trian",)}, "no stage 'trian': the stages are fetch, split"),
+        ({"skip": ("trian",)}, "no stage 'trian': the stages are fetch, features, split"),
         ({"resume_from": "policy", "until": "guard"}, "resume from policy and to end with guard"),
     ],
 )
