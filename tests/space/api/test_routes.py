@@ -149,7 +149,7 @@ def test_quality_tells_of_another_modality_as_the_verdict_does(
 ) -> None:
     series, _ = write_dicom_series(make_head(1, seed=3), tmp_path, n_slices=2)
     file = dcmread(series)
-    file.Modality = "CT"
+    file.Modality, file.RescaleSlope, file.RescaleIntercept = "CT", 1, 0
     file.save_as(series)
     files = [part(series.read_bytes())]
     (row,) = client.post("/v1/quality", files=files).json()["slices"]
