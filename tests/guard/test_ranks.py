@@ -32,6 +32,13 @@ def test_rank_is_the_conformal_p_value(scores, calibration):
         assert 0 < p <= 1
 
 
+def test_an_image_that_was_calibrated_on_has_one_rank_whichever_engine_scored_it():
+    calibration = np.sort(np.random.default_rng(0).normal(0, 50, 200))
+    own = rank(calibration, calibration)
+    for engine in (1 - 1e-6, 1 + 1e-6):
+        assert np.array_equal(rank(calibration * engine, calibration), own)
+
+
 @settings(deadline=None)
 @given(scores=FEW, calibration=FEW)
 def test_rank_never_rises_with_strangeness(scores, calibration):

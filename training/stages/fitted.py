@@ -103,11 +103,12 @@ def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
 
 
 def asked(job: Job) -> Asked:
-    """What the thresholds are chosen on."""
+    """What the thresholds are chosen on; nobody is held to a type that was not taught."""
     if job.recipe.policy.chosen_on == "threshold":
         return of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
     by_group = next(one for one in folds(job) if one.by == "group")
-    return out_of_fold(prepared.folded(job), by_group.logits)
+    untaught = [one.source for one in job.recipe.data.also if not one.types]
+    return out_of_fold(prepared.folded(job).without_types(untaught), by_group.logits)
 
 
 def policy(job: Job) -> PolicyFile:
