@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,6 @@ from training.learning.trained import WEIGHTS
 from training.operating.table import Row, stated
 from training.recipe import Recipe
 from training.statistics import ranked
-
-AREAS = ("validation_ap", "validation_auc", "train_ap", "train_auc")
 
 
 def of_folds(recipe: Recipe, data: Inputs, found: OutOfFold, folder: Path) -> list[Row]:
@@ -81,19 +78,3 @@ def _ranked(
         f"{name}_ap": stated(ranked(average_precision_score, positive, score)),
         f"{name}_auc": stated(ranked(roc_auc_score, positive, score)),
     }
-
-
-def means(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
-    """Mean and standard deviation (n - 1) over folds of the areas in rows; None: none has it."""
-    found: dict[str, dict[str, float | None]] = {}
-    for name in AREAS:
-        if not any(name in row for row in rows):
-            continue
-        values: NDArray[np.float64] = np.array(
-            [value for row in rows if isinstance(value := row[name], float)], np.float64
-        )
-        found[name] = {
-            "mean": stated(values.mean()) if values.size else None,
-            "std": stated(values.std(ddof=1)) if values.size > 1 else None,
-        }
-    return found

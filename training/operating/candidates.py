@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from hub_model.errors import UsageError
-from training.operating import areas
+from training.operating import over_folds
 from training.operating.table import Row, write_csv
 from training.recipe.grid_spec import GridSpec
 
@@ -33,7 +33,7 @@ class Candidate:
     @property
     def precision(self) -> float | None:
         """Mean over the folds of the average precision on images that were not met."""
-        return areas.means(self.folds)["validation_ap"]["mean"]
+        return over_folds.means(self.folds)["validation_ap"]["mean"]
 
 
 def combinations(spec: GridSpec) -> list[tuple[str, ...]]:
@@ -78,7 +78,7 @@ def write(folder: Path, found: Sequence[Candidate], chosen: int) -> None:
         row: Row = {"candidate": number, "run": one.run, "chosen": int(number == chosen)}
         row |= dict(text.split("=", 1) for text in one.overrides)
         row["folds"] = len(one.folds)
-        for name, value in areas.means(one.folds).items():
+        for name, value in over_folds.means(one.folds).items():
             row |= {f"{name}_mean": value["mean"], f"{name}_std": value["std"]}
         rows.append(row)
     write_csv(folder / RESULTS, rows)

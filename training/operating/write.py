@@ -11,7 +11,7 @@ import numpy as np
 from hub_model.calibration import probabilities
 from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import OutOfFold
-from training.operating import areas
+from training.operating import over_folds
 from training.operating.certainty import Scored, bounds_for, check
 from training.operating.choice import Chosen, Wanted, choose, told
 from training.operating.rates import RATES, grid
@@ -87,7 +87,7 @@ def write(
         out / METRICS,
         {
             "at_threshold": at_threshold,
-            "ranking": areas.means(ranked),
+            "ranking": over_folds.means(ranked),
             "folds": list(ranked),
             "bound_over_draws": asdict(check(scored, thresholds, wanted, draws=spec.draws)),
         },
