@@ -47,7 +47,7 @@ def test_until_a_stage_prints_its_folder(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--skip", "trian"), "no stage 'trian': the stages are fetch, split"),
+        (("--skip", "trian"), "no stage 'trian': the stages are fetch, features, split"),
         (("--resume-from", "train"), "prepare, which is before train, which is resumed from"),
         (("--out", "here", "--run-id", "there"), "give one of them"),
         (("--set", "publish={repo: nobody}"), "publish.repo"),

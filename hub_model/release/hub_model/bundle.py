@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from hub_model import contract, image_statistics
+from hub_model import contract, graph_file, image_statistics
 from hub_model.contract import (
     EnvironmentFile,
     FeatureWidths,
@@ -50,6 +50,7 @@ GOLDEN_TENSORS = {
     "statistics": 2,
     "p_in_domain": 1,
 }  # name: dimensions
+GOLDEN_MASKS = {"masks": 3}  # what a bundle with a decoder holds besides
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,12 +169,13 @@ def _check_name(name: str) -> None:
     if rest:
         known = name.endswith(SUFFIXES.get(top, ())) and not {"", ".", ".."} & set(rest)
     else:
-        known = name in contract.REQUIRED_FILES
+        known = name in (*contract.REQUIRED_FILES, *contract.OPTIONAL_FILES)
     if not known:
         folders = [f"{folder}/*{suffix}" for folder in SUFFIXES for suffix in SUFFIXES[folder]]
         raise BundleError(
             name,
-            f"has no place in a bundle: expected {', '.join((*contract.REQUIRED_FILES, *folders))}",
+            "has no place in a bundle: expected "
+            + ", ".join((*contract.REQUIRED_FILES, *contract.OPTIONAL_FILES, *folders)),
         )
 
 
@@ -202,9 +204,11 @@ def _cross_check(bundle: Bundle) -> None:
     """What one file says about another must be true."""
     config = bundle.config
     spec = config.neuroguard.preprocess
+    _check_decoder(bundle)
     found = {name: tensor.ndim for name, tensor in bundle.golden.items()}
-    if found != GOLDEN_TENSORS:
-        raise BundleError(contract.GOLDEN, f"holds {found}, expected {GOLDEN_TENSORS}")
+    expected = GOLDEN_TENSORS | ({} if config.neuroguard.decoder is None else GOLDEN_MASKS)
+    if found != expected:
+        raise BundleError(contract.GOLDEN, f"holds {found}, expected {expected}")
     images = bundle.golden["images"]
     if images.shape[1:] != (spec.size, spec.size) or images.dtype != np.uint8 or not len(images):
         raise BundleError(
@@ -219,6 +223,8 @@ def _cross_check(bundle: Bundle) -> None:
         "statistics": (len(images), len(image_statistics.NAMES)),
         "p_in_domain": (len(images),),
     }
+    if config.neuroguard.decoder is not None:
+        wanted["masks"] = images.shape
     for name, shape in wanted.items():
         if bundle.golden[name].shape != shape:
             raise BundleError(
@@ -244,5 +250,27 @@ def _cross_check(bundle: Bundle) -> None:
             f"pretrained_cfg.input_size is {config.pretrained_cfg.get('input_size')}, "
             f"neuroguard.preprocess makes ({spec.channels}, {spec.size}, {spec.size})",
         )
+    if (bundle.folder / contract.GRAPH).is_file():
+        graph_file.verify(bundle.folder, (contract.WEIGHTS,))
     if bundle.metrics.phantom != config.neuroguard.facts.phantom:
         raise BundleError(contract.METRICS, "and config.json disagree on whether this is a phantom")
+
+
+def _check_decoder(bundle: Bundle) -> None:
+    """A decoder, its weights and how its masks are read come together or not at all."""
+    ours = bundle.config.neuroguard
+    there = (bundle.folder / contract.DECODER_WEIGHTS).is_file()
+    if ours.decoder is None and there:
+        raise BundleError(
+            contract.DECODER_WEIGHTS,
+            f"is there, and {contract.CONFIG} names no decoder: export the bundle again",
+        )
+    if ours.decoder is not None and not there:
+        raise BundleError(
+            contract.DECODER_WEIGHTS,
+            f"is missing, and {contract.CONFIG} names a decoder: export the bundle again",
+        )
+    if ours.decoder is not None and ours.masks is None:
+        raise BundleError(
+            contract.CONFIG, "names a decoder and no masks, which say how its output is read"
+        )

@@ -29,6 +29,22 @@ def probabilities(logits: Floats, temperature: float) -> NDArray[np.float64]:
     return result
 
 
+def mask_probabilities(logits: Floats, temperature: float) -> NDArray[np.float32]:
+    """Calibrated probability of every pixel, sigmoid(logits / temperature).
+
+    Args:
+        logits: mask logits of any shape, as the decoder gives them.
+        temperature: > 0; 1 leaves the decoder's own confidence.
+
+    >>> mask_probabilities(np.array([0.0, 1000.0, -1000.0]), 2.0).tolist()
+    [0.5, 1.0, 0.0]
+    """
+    # By tanh, which never overflows.
+    half = np.asarray(logits, np.float32) / np.float32(2 * temperature)
+    result: NDArray[np.float32] = (1 + np.tanh(half)) / 2
+    return result
+
+
 def nll(probs: Floats, labels: NDArray[np.integer]) -> float:
     """Mean negative log-likelihood of the true class, nats an image.
 

@@ -1,4 +1,4 @@
-"""The values that travel: a slice as it was read, and the case it belongs to."""
+"""The values that travel: a slice as it was read, where it lies, and the case it belongs to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+Hounsfield = NDArray[np.int16]
+Vector = tuple[float, float, float]
 Kind = Literal["raster", "dicom", "nifti"]
+
+AIR = -1024  # HU; nothing that a CT measures lies below
+PADDING = -32768  # in a plane of HU: a pixel that the scanner did not see
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the pixels of a plane lie in the patient, and nothing of who that is.
+
+    The centre of pixel `(row, column)` is `origin + row * down + column * across`, in mm, in the
+    axes of NIfTI: x to the patient's right, y to the front, z towards the head.
+
+    Args:
+        origin: centre of the first pixel.
+        down: the step from a row to the next.
+        across: the step from a column to the next.
+    """
+
+    origin: Vector
+    down: Vector
+    across: Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +46,10 @@ class Slice:
         colour: mean spread between the colour channels, 0-1; 0 for grey files.
         position: mm along the slice normal, or None where the file does not say.
         spacing: mm between rows and between columns, or None where the file does not say.
+        place: where the pixels lie in the patient, or None where the file does not say.
+        modality: DICOM modality that the file states, e.g. "MR"; "" where it states none.
+        hounsfield: `(H, W)` int16 of a CT slice, before any window: `AIR` and above, or `PADDING`;
+            None where the file does not say what its values mean.
     """
 
     pixels: Pixels
@@ -30,6 +57,9 @@ class Slice:
     colour: float = 0.0
     position: float | None = None
     spacing: tuple[float, float] | None = None
+    place: Place | None = None
+    modality: str = ""
+    hounsfield: Hounsfield | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

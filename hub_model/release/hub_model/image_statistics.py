@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hub_model.case import Slice
+from hub_model.case import AIR, Slice
 from hub_model.preprocess import Prepared
 
 Floats = NDArray[np.float32]
@@ -127,9 +127,13 @@ def _step(lines: NDArray[np.int16]) -> float:
 
 
 def _detail_as_read(piece: Slice, prepared: Prepared) -> float:
-    """The step between neighbours before any resizing, against the contrast, as a logarithm."""
+    """The step between neighbours before any resizing, against the contrast, as a logarithm.
+
+    Of a CT slice in its units: which window its header asks for says nothing of the slice.
+    """
     top, bottom, left, right = prepared.box
-    read = piece.pixels[top : bottom : max(1, (bottom - top) // CELLS), left:right]
+    pixels = piece.pixels if piece.hounsfield is None else np.maximum(piece.hounsfield, AIR)
+    read = pixels[top : bottom : max(1, (bottom - top) // CELLS), left:right]
     lines = read.astype(np.float64)
     contrast = float(lines.std())
     if lines.shape[1] < 2 or not contrast:

@@ -18,13 +18,14 @@ from hub_model import (
     engine,
     explain,
     image_statistics,
+    mask_policy,
     policy,
     preprocess,
     quality,
 )
 from hub_model.bundle import Bundle
 from hub_model.case import Case, Slice
-from hub_model.engine import Engine, Outputs
+from hub_model.engine import Engine, Kind, Outputs
 from hub_model.errors import BundleError
 from hub_model.guard import Features, Guard
 from hub_model.policy import Decision, Evidence
@@ -43,6 +44,15 @@ class SliceMap:
 
 
 @dataclass(frozen=True, eq=False)
+class SliceMask:
+    """Where in one slice the finding lies; cases with an accepted finding only."""
+
+    index: int
+    probability: NDArray[np.float32]  # (size, size), 0-1, calibrated
+    mask: NDArray[np.bool_]  # (size, size), from the bundle's threshold on, and cleaned
+
+
+@dataclass(frozen=True, eq=False)
 class Explained:
     """A verdict and what it rests on.
 
@@ -50,21 +60,28 @@ class Explained:
         decision: as `predict` gives it.
         images: what the model was shown of each slice, `(size, size)` uint8, in reading order.
         maps: activation maps of the valid slices; empty when the verdict names no class.
+        masks: of the slices that show the finding, where the verdict accepts one and the bundle has
+            a decoder; else empty.
     """
 
     decision: Decision
     images: tuple[NDArray[np.uint8], ...]
     maps: tuple[SliceMap, ...]
+    masks: tuple[SliceMask, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`."""
+    """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`.
+
+    `masks` are of the slices that the network calls a finding, if there is a decoder.
+    """
 
     prepared: list[Prepared]
     valid: list[int]
     outputs: Outputs
     evidence: list[Evidence]
+    masks: list[SliceMask]
 
 
 class GuardedClassifier:
@@ -73,30 +90,35 @@ class GuardedClassifier:
     Args:
         bundle: verified by `bundle.read`.
         revision: 40 hex digits, or the content hash of a folder.
+        kind: what is to run the network; None: the fastest that is installed and fits the bundle.
 
     Raises:
         BundleError: the network does not fit the bundle or does not reproduce its golden outputs.
+        UsageError: the engine asked for is not installed, or the bundle has nothing for it.
     """
 
-    def __init__(self, bundle: Bundle, revision: str) -> None:
+    def __init__(self, bundle: Bundle, revision: str, kind: Kind | None = None) -> None:
         self.bundle = bundle
         self.revision = revision
-        self._engine: Engine = engine.load(bundle.folder, bundle.config)
+        self._engine: Engine = engine.load(bundle.folder, bundle.config, kind)
         self._check_golden()
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> GuardedClassifier:
+    def from_folder(cls, folder: str | Path, kind: Kind | None = None) -> GuardedClassifier:
         """The bundle in a folder; its revision is the sha256 of its manifest."""
         bundle = bundles.read(Path(folder))
-        return cls(bundle, bundle.content)
+        return cls(bundle, bundle.content, kind)
 
     @classmethod
-    def from_pretrained(cls, repo_id: str, revision: str) -> GuardedClassifier:
+    def from_pretrained(
+        cls, repo_id: str, revision: str, kind: Kind | None = None
+    ) -> GuardedClassifier:
         """Exactly one revision from the Hub.
 
         Args:
             repo_id: "owner/name".
             revision: 40 hex digits; a tag or branch is resolved to them first, with one request.
+            kind: as of the class.
 
         Raises:
             BundleError: the revision breaks the contract; the message names the file at fault.
@@ -104,7 +126,12 @@ class GuardedClassifier:
         from hub_model.hub import download, resolve
 
         pinned = resolve(repo_id, revision)
-        return cls(bundles.read(download(repo_id, pinned)), pinned)
+        return cls(bundles.read(download(repo_id, pinned)), pinned, kind)
+
+    @property
+    def runs_on(self) -> tuple[Kind, str]:
+        """What runs the network, and why that."""
+        return self._engine.kind, self._engine.why
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -117,10 +144,7 @@ class GuardedClassifier:
 
     def predict_many(self, cases: Sequence[Case]) -> list[Decision]:
         """Verdicts on several cases, their slices batched together."""
-        return [
-            policy.decide(evidence, self.bundle.policy, self.revision)
-            for evidence in self.evidence_many(cases)
-        ]
+        return self._decide(self._look(cases, maps=False))
 
     def evidence(self, case: Case) -> Evidence:
         """The figures behind a verdict, without the policy. For evaluation, never for users."""
@@ -133,10 +157,11 @@ class GuardedClassifier:
     def explain(self, case: Case) -> Explained:
         """The verdict on one case together with what it rests on, from one pass."""
         look = self._look([case], maps=True)
-        decision = policy.decide(look.evidence[0], self.bundle.policy, self.revision)
+        (decision,) = self._decide(look)
         images = tuple(ready.image for ready in look.prepared)
+        masks = _to_show(decision, look)
         if decision.label is None:
-            return Explained(decision, images, ())
+            return Explained(decision, images, (), masks)
         label = self.label_names.index(decision.label)
         size, weight = self._engine.preprocess.size, self._engine.classifier_weight
         found = zip(look.valid, look.outputs.feature_map, strict=True)
@@ -144,7 +169,37 @@ class GuardedClassifier:
             SliceMap(index, explain.activation_map(features, weight, label, size))
             for index, features in found
         )
-        return Explained(decision, images, tuple(maps))
+        return Explained(decision, images, tuple(maps), masks)
+
+    def _decide(self, look: _Look) -> list[Decision]:
+        """The policy's verdict on every case, taken back where its masks contradict it."""
+        decided = [policy.decide(one, self.bundle.policy, self.revision) for one in look.evidence]
+        spec = self.bundle.config.neuroguard.masks
+        if spec is None:
+            return decided
+        masked = np.zeros(len(look.prepared), bool)
+        masked[[one.index for one in look.masks if one.mask.any()]] = True
+        ends = np.cumsum([len(one.slice_reasons) for one in look.evidence])[:-1]
+        cases = zip(decided, np.split(masked, ends), strict=True)
+        return [mask_policy.agree(one, found.tolist(), spec) for one, found in cases]
+
+    def _masks(self, outputs: Outputs, valid: Sequence[int]) -> list[SliceMask]:
+        """Of the slices that the decoder was run on."""
+        spec = self.bundle.config.neuroguard.masks
+        if spec is None:
+            return []
+        from hub_model.volumes import clean  # with scipy, which a bundle without masks needs not
+
+        probabilities = calibration.mask_probabilities(outputs.masks.logits, spec.temperature)
+        rows = zip(outputs.masks.rows, probabilities, clean(probabilities, spec), strict=True)
+        return [SliceMask(valid[row], probability, mask) for row, probability, mask in rows]
+
+    def _calls_finding(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """`(N,)` whether the finding is likelier than its absence: of those a mask is made."""
+        probs = calibration.probabilities(logits, self.bundle.temperature.temperature)
+        asserts = self.bundle.config.neuroguard.finding.asserted_by(self.label_names)
+        found: NDArray[np.bool_] = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
+        return found
 
     def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
         """One pass over the slices of several cases."""
@@ -173,7 +228,7 @@ class GuardedClassifier:
                     p_in_domain=p_in_domain[rows],
                 )
             )
-        return _Look(prepared, valid, outputs, found)
+        return _Look(prepared, valid, outputs, found, self._masks(outputs, valid))
 
     def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
         spec = self._engine.preprocess
@@ -181,13 +236,16 @@ class GuardedClassifier:
             return list(pool.map(lambda piece: preprocess.prepare(piece, spec), pieces))
 
     def _reasons(self, piece: Slice, prepared: Prepared) -> tuple[contract.Reason, ...]:
-        threshold = self._engine.preprocess.crop_threshold
-        return quality.reasons(piece, prepared, self.bundle.policy.quality, threshold)
+        spec, facts = self._engine.preprocess, self.bundle.config.neuroguard.facts
+        return quality.unfit(piece, spec, facts.modality) or quality.reasons(
+            piece, prepared, self.bundle.policy.quality, spec.crop_threshold
+        )
 
     def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
         size = self._engine.preprocess.size
         images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
-        return engine.run(self._engine, images, maps=maps)
+        wanted = self._calls_finding if self._engine.draws else None
+        return engine.run(self._engine, images, maps=maps, masks=wanted)
 
     def _check_golden(self) -> None:
         """The golden inputs must give the golden outputs on this machine."""
@@ -207,7 +265,7 @@ class GuardedClassifier:
 def golden_outputs(
     ready: Engine, guard: Guard, images: NDArray[np.uint8]
 ) -> dict[str, NDArray[np.generic]]:
-    """What is made of prepared images: logits, embedding, image statistics and p_in_domain.
+    """What is made of prepared images: logits, embedding, image statistics, p_in_domain, masks.
 
     The statistics are those of a slice that was read as it was prepared.
 
@@ -216,7 +274,8 @@ def golden_outputs(
         guard: the one that is shipped.
         images: `(N, size, size)` uint8.
     """
-    outputs = engine.run(ready, images, maps=False)
+    every = engine.every if ready.draws else None
+    outputs = engine.run(ready, images, maps=False, masks=every)
     size = images.shape[1]
     seen = [
         image_statistics.statistics(
@@ -225,13 +284,23 @@ def golden_outputs(
         for image in images
     ]
     features = _features(outputs, seen)
-    return {
+    found: dict[str, NDArray[np.generic]] = {
         "logits": outputs.logits,
         "embedding": outputs.embedding,
         "middle": outputs.middle,
         "statistics": features.statistics,
         "p_in_domain": guard.p_in_domain(features),
     }
+    return found | {"masks": outputs.masks.logits} if ready.draws else found
+
+
+def _to_show(decision: Decision, look: _Look) -> tuple[SliceMask, ...]:
+    """The masks of a case that may be shown with its verdict."""
+    drawn = {one.index: one for one in look.masks}
+    nothing = np.zeros((1, 1), bool)
+    masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.prepared))]
+    shown = mask_policy.to_show(decision, masks)
+    return tuple(drawn[index] for index, mask in enumerate(shown) if mask is not None)
 
 
 def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:

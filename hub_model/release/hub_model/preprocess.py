@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hub_model import windows
 from hub_model.case import Pixels, Slice
 from hub_model.contract import PreprocessSpec
 
@@ -40,6 +41,35 @@ class Prepared:
     levels: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a part of a slice lies in the prepared square; all ends excluded.
+
+    Args:
+        box: the crop, `(top, bottom, left, right)` in pixels of the slice.
+        inner: what the crop was resized to, the same in pixels of the square; padding lies around.
+    """
+
+    box: tuple[int, int, int, int]
+    inner: tuple[int, int, int, int]
+
+
+def placement(box: tuple[int, int, int, int], spec: PreprocessSpec) -> Placement:
+    """The geometry that `prepare` uses for a crop, so that what is found can be put back.
+
+    Args:
+        box: `Prepared.box`.
+        spec: the preprocessing that made it.
+    """
+    size, height, width = spec.size, box[1] - box[0], box[3] - box[2]
+    if spec.fit == "stretch":
+        return Placement(box, (0, size, 0, size))
+    scale = size / max(height, width)
+    height, width = (max(1, round(side * scale)) for side in (height, width))
+    top, left = (size - height) // 2, (size - width) // 2
+    return Placement(box, (top, top + height, left, left + width))
+
+
 def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
     """A slice cropped, windowed to 0-255 and resized as the bundle says.
 
@@ -48,8 +78,11 @@ def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
         spec: the bundle's preprocessing.
 
     Returns:
-        The `(size, size)` uint8 model input; the same bytes for the same pixels, always.
+        The `(size, size)` uint8 model input; the same bytes for the same pixels, always. Black
+        where the spec reads Hounsfield units and the slice has none: `quality.unfit` says so.
     """
+    if spec.window == "hu":
+        return _of_units(piece, spec)
     pixels: Integers = _as_integers(piece.pixels)
     histogram = _histogram(pixels)
     box = (0, pixels.shape[0], 0, pixels.shape[1])
@@ -58,7 +91,41 @@ def prepare(piece: Slice, spec: PreprocessSpec) -> Prepared:
         pixels = np.ascontiguousarray(pixels[box[0] : box[1], box[2] : box[3]])
         histogram = _histogram(pixels)
     levels = int(np.count_nonzero(histogram))
-    return Prepared(_fit(_window(pixels, histogram, spec), spec), box, levels)
+    return Prepared(_fit(_window(pixels, histogram, spec), box, spec), box, levels)
+
+
+def shown(piece: Slice, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The whole slice in 0-255, windowed as the bundle says, at its own size.
+
+    Args:
+        piece: as for `prepare`.
+        spec: the bundle's preprocessing; its crop and size are left out.
+
+    Returns:
+        `(H, W)` uint8; black where `prepare` is.
+    """
+    if spec.window == "hu":
+        if piece.hounsfield is None:
+            return np.zeros(piece.pixels.shape, np.uint8)
+        return windows.picture(
+            windows.cleaned(piece.hounsfield, spec.floor_percentile)[0], spec.windows
+        )
+    pixels = _as_integers(piece.pixels)
+    return np.asarray(_window(pixels, _histogram(pixels), spec))
+
+
+def _of_units(piece: Slice, spec: PreprocessSpec) -> Prepared:
+    """The same of a CT slice, by its Hounsfield units and whatever window its header asks for."""
+    height, width = piece.pixels.shape
+    box = (0, height, 0, width)
+    if piece.hounsfield is None:
+        return Prepared(np.zeros((spec.size, spec.size), np.uint8), box, 1)
+    plane, seen = windows.cleaned(piece.hounsfield, spec.floor_percentile)
+    if spec.skull_percentile is not None:
+        box = windows.skull_box(plane, seen, spec.skull_percentile, spec.crop_margin)
+    grey = windows.picture(plane[box[0] : box[1], box[2] : box[3]], spec.windows)
+    levels = int(np.count_nonzero(_histogram(grey)))
+    return Prepared(_fit(Image.fromarray(grey), box, spec), box, levels)
 
 
 def head_box(
@@ -105,7 +172,8 @@ def normalise(batch: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.floa
 
     This is the definition; engines may fuse it as long as they agree to rounding.
     """
-    scaled = batch[:, None].astype(np.float32) / np.float32(255)
+    grey = batch[:, None].astype(np.float32) / np.float32(255)
+    scaled = windows.channels(grey, spec, np.concatenate)
     mean = np.asarray(spec.mean, np.float32)[None, :, None, None]
     std = np.asarray(spec.std, np.float32)[None, :, None, None]
     result: NDArray[np.float32] = (scaled - mean) / std
@@ -155,16 +223,14 @@ def _window(
     return Image.fromarray(grey[pixels])
 
 
-def _fit(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
+def _fit(
+    image: Image.Image, box: tuple[int, int, int, int], spec: PreprocessSpec
+) -> NDArray[np.uint8]:
     """The square input; "letterbox" keeps the aspect and pads with black on both sides alike."""
-    size = spec.size
-    if spec.fit == "stretch" or image.width == image.height:
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-    scale = size / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    left, top = (size - width) // 2, (size - height) // 2
-    square = np.zeros((size, size), np.uint8)
-    square[top : top + height, left : left + width] = np.asarray(
-        image.resize((width, height), Image.Resampling.BILINEAR)
-    )
+    top, bottom, left, right = placement(box, spec).inner
+    fitted = np.asarray(image.resize((right - left, bottom - top), Image.Resampling.BILINEAR))
+    if fitted.shape == (spec.size, spec.size):
+        return fitted
+    square = np.zeros((spec.size, spec.size), np.uint8)
+    square[top:bottom, left:right] = fitted
     return square

@@ -5,8 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from hub_model.case import Slice
-from hub_model.contract import QualityLimits, Reason
+from hub_model.contract import PreprocessSpec, QualityLimits, Reason
 from hub_model.preprocess import Prepared
+
+# Modalities of cross-sections that a model is built on; a file that states another kind, such as a
+# screenshot's "OT" or "SC", is the guard's to judge, as one that states none.
+_SCANS = ("CT", "MR", "PT", "NM", "US")
+
+
+def unfit(piece: Slice, spec: PreprocessSpec, modality: str) -> tuple[Reason, ...]:
+    """Why a slice is not what the model takes at all, by what its file states; empty if it may be.
+
+    Args:
+        piece: the slice as it was read.
+        spec: the bundle's preprocessing.
+        modality: of what the model was built on, see `contract.ModelCardFacts`.
+    """
+    if modality in _SCANS and piece.modality in _SCANS and piece.modality != modality:
+        return (Reason.OTHER_MODALITY,)
+    if spec.window == "hu" and piece.hounsfield is None:
+        return (Reason.NO_HOUNSFIELD_UNITS,)
+    return ()
 
 
 def reasons(

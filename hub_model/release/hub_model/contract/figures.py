@@ -23,7 +23,7 @@ class Figure(Frozen):
     value: float
     low: float | None  # 2.5 % and 97.5 % of a bootstrap over groups; None where one makes no sense
     high: float | None
-    unit: Literal["share", "nats", "score", "pixels", "count"]
+    unit: Literal["share", "nats", "score", "pixels", "count", "mm"]
     sample: Sample
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+GRAPH = "model.onnx"  # the network without its weights, which it takes from WEIGHTS
+DECODER_WEIGHTS = "decoder.safetensors"  # there if and only if CONFIG names a decoder
 TEMPERATURE = "temperature_scaling.json"
 GUARD = "domain_guard.json"
 GUARD_TENSORS = "domain_guard.safetensors"
@@ -32,6 +34,7 @@ REQUIRED_FILES = (
     HANDLER,
     REQUIREMENTS,
 )
+OPTIONAL_FILES = (GRAPH, DECODER_WEIGHTS)
 FOLDERS = (REPORTS, PACKAGE)
 
 RESEARCH_ONLY = "Research tool. Not for clinical use."

@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from hub_model.contract.base import FormatVersion, Frozen, Share
+from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class HuWindow(Frozen):
+    """Hounsfield units that become one channel: those below are black, those above white."""
+
+    name: str  # e.g. "brain"
+    centre: float  # HU
+    width: Annotated[float, Field(gt=0)]  # HU
 
 
 class PreprocessSpec(Frozen):
     """How one slice becomes one model input; `preprocess.prepare` obeys it."""
 
     size: Annotated[int, Field(ge=32, le=1024)]  # pixels, both sides of the square input
-    channels: Literal[1, 3]  # 3 repeats the grey channel
-    crop: Literal["head", "none"]  # "head": the tight box around what is brighter than background
+    channels: Literal[1, 3]  # 3 repeats the grey channel, or shows three windows
+    # "head": the tight box around what is brighter than background; "skull": around the bone of a
+    # CT slice.
+    crop: Literal["head", "skull", "none"]
     crop_threshold: Share  # of the robust maximum; what lies above counts as head
     crop_margin: Share  # of the box's longer side, added around it
-    window: Literal["percentile", "none"]  # how grey values become 0-255
+    # How grey values become 0-255; "hu" takes the Hounsfield units of a CT slice, and no other.
+    window: Literal["percentile", "hu", "none"]
     window_low: Annotated[float, Field(ge=0, le=100)]  # percentile that becomes 0
     window_high: Annotated[float, Field(ge=0, le=100)]  # percentile that becomes 255
     fit: Literal["letterbox", "stretch"]  # "letterbox" keeps the aspect and pads with black
     mean: tuple[float, ...]  # per channel, of values scaled to 0-1
     std: tuple[Annotated[float, Field(gt=0)], ...]  # per channel, of values scaled to 0-1
+    # Of window "hu", and left out of the file with any other: one window, or one a channel.
+    windows: tuple[HuWindow, ...] = ()
+    # Of crop "skull": percentile of the slice's units from which on a pixel counts as bone.
+    skull_percentile: Annotated[float, Field(ge=50, lt=100)] | None = None
+    # Units at or below this percentile of the slice become air; None: they stay.
+    floor_percentile: Annotated[float, Field(ge=0, lt=50)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A spec that reads no Hounsfield units is written as it was before there were any."""
+        values: dict[str, Any] = write(self)
+        for key in ("windows", "skull_percentile", "floor_percentile"):
+            if not self.windows or getattr(self, key) is None:
+                values.pop(key, None)
+        return values
 
     @model_validator(mode="after")
     def _agree(self) -> PreprocessSpec:
@@ -35,6 +76,24 @@ class PreprocessSpec(Frozen):
             raise ValueError(
                 f"window_low {self.window_low} is not below window_high {self.window_high}"
             )
+        hu = self.window == "hu"
+        if hu != bool(self.windows) or (not hu and self.floor_percentile is not None):
+            raise ValueError(
+                f"window is {self.window!r}, windows are {[one.name for one in self.windows]}, "
+                f"floor_percentile is {self.floor_percentile}: the last two go with 'hu' alone, "
+                "which needs a window"
+            )
+        if len(self.windows) > 1 and len(self.windows) != self.channels:
+            raise ValueError(
+                f"windows are {len(self.windows)}, channels is {self.channels}: give one window, "
+                "or one a channel"
+            )
+        skull = self.crop == "skull"
+        if skull != (self.skull_percentile is not None) or (skull and not hu):
+            raise ValueError(
+                f"crop is {self.crop!r}, skull_percentile is {self.skull_percentile}, window is "
+                f"{self.window!r}: 'skull' needs a percentile and window 'hu', others have none"
+            )
         return self
 
 
@@ -43,6 +102,10 @@ class FindingSpec(Frozen):
 
     name: str  # what an accepted finding is called, e.g. "tumor"
     none_labels: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    def asserted_by(self, label_names: Sequence[str]) -> NDArray[np.bool_]:
+        """`(K,)` which of the labels assert the finding."""
+        return np.array([name not in self.none_labels for name in label_names])
 
 
 class ModelCardFacts(Frozen):
@@ -54,12 +117,23 @@ class ModelCardFacts(Frozen):
 
 
 class GuardedConfig(Frozen):
-    """Our part of config.json, under the key "neuroguard"."""
+    """Our part of config.json, under the key "neuroguard".
+
+    A network without a decoder has neither `decoder` nor `masks`; one in training has no `masks`.
+    """
 
     format_version: FormatVersion
     finding: FindingSpec
     preprocess: PreprocessSpec
     facts: ModelCardFacts
+    decoder: DecoderSpec | None = Field(default=None, exclude_if=_is_none)
+    masks: MaskSpec | None = Field(default=None, exclude_if=_is_none)
+
+    @model_validator(mode="after")
+    def _agree(self) -> GuardedConfig:
+        if self.masks is not None and self.decoder is None:
+            raise ValueError("masks is there and decoder is not: name one, or leave out both")
+        return self
 
 
 class ModelConfig(BaseModel):

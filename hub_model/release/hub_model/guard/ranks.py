@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
+# Of a score: what is closer to a calibration image's counts as equal to it. Engines differ by 1e-6,
+# and an image that was calibrated on must get one rank from all of them.
+TIE = 1e-5
+
 
 def rank(scores: Floats, calibration: Floats) -> NDArray[np.float64]:
     """Share of in-domain calibration images at least as strange, counting the image itself.
 
     The conformal p-value (Vovk et al. 2005): for an image exchangeable with the calibration images,
-    P(p <= t) <= t.
+    P(p <= t) <= t; taking scores within `TIE` for equal can only make p larger.
 
     Args:
         scores: `(N,)` strangeness.
@@ -24,7 +28,8 @@ def rank(scores: Floats, calibration: Floats) -> NDArray[np.float64]:
     array([1.  , 0.25])
     """
     sorted_scores = np.asarray(calibration, np.float64)
-    stranger = len(sorted_scores) - np.searchsorted(sorted_scores, scores, side="left")
+    lowest = np.asarray(scores, np.float64) * (1 - TIE * np.sign(scores))
+    stranger = len(sorted_scores) - np.searchsorted(sorted_scores, lowest, side="left")
     result: NDArray[np.float64] = (stranger + 1) / (len(sorted_scores) + 1)
     return result
 

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 
-from hub_model.case import Slice
+from hub_model.case import Hounsfield, Place, Slice, Vector
 from hub_model.errors import InputRejected
 from hub_model.reading.codestream import declared
 from hub_model.reading.decoders import decoder_for, silence_pydicom
 from hub_model.reading.dicom_file import parse
 from hub_model.reading.dicom_pixels import GREY, colour_values, grey_values, palette_values
+from hub_model.reading.hounsfield import hounsfield
 from hub_model.reading.limits import Budget, Limits
 from hub_model.reading.refusals import refused_as
-from hub_model.reading.series import Plane, Vector
+from hub_model.reading.series import Plane
 
 RLE = "1.2.840.10008.1.2.5"
 
@@ -61,9 +62,10 @@ def read_dicom(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
         planes: list[Plane] = []
         notes: set[str] = set()
         for frame, (stored, properties) in enumerate(_frames(dataset, count, budget.limits)):
-            header = _header(dataset, frame)
+            header = header_of_frame(dataset, frame)
             pixels, colour, said = _shown(stored, properties, header)
-            planes.append(_placed(pixels, colour, header, frame))
+            units = hounsfield(stored, header)
+            planes.append(_placed(pixels, colour, units, header, frame))
             notes.update(said)
     return tuple(planes), tuple(sorted(notes))
 
@@ -139,7 +141,7 @@ def _refuse_contradicting_frames(
             )
 
 
-def _header(dataset: Dataset, frame: int) -> Dataset:
+def header_of_frame(dataset: Dataset, frame: int) -> Dataset:
     """The elements that hold for one frame: the file's, then the shared, then the frame's own."""
     header = Dataset()
     header.file_meta = dataset.file_meta
@@ -175,10 +177,17 @@ def _shown(
     )
 
 
-def _placed(pixels: NDArray[np.float32], colour: float, header: Dataset, frame: int) -> Plane:
-    normal = _normal(_numbers(header.get("ImageOrientationPatient"), 6))
+def _placed(
+    pixels: NDArray[np.float32],
+    colour: float,
+    units: Hounsfield | None,
+    header: Dataset,
+    frame: int,
+) -> Plane:
+    cosines = _numbers(header.get("ImageOrientationPatient"), 6)
+    normal = _normal(cosines)
     origin = _numbers(header.get("ImagePositionPatient"), 3)
-    spacing = _numbers(header.get("PixelSpacing"), 2)
+    spacing = _spacing(header)
     position = None
     if normal is not None and origin is not None:
         position = float(np.dot(normal, origin))
@@ -189,13 +198,51 @@ def _placed(pixels: NDArray[np.float32], colour: float, header: Dataset, frame: 
             "dicom",
             colour,
             position,
-            (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None,
+            spacing,
+            place_of(header),
+            str(header.get("Modality", "")),
+            units,
         ),
         series=str(header.get("SeriesInstanceUID", "")),
         normal=normal,
         instance=None if instance is None else int(instance),
         frame=frame,
     )
+
+
+def place_of(header: Dataset) -> Place | None:
+    """Where the pixels of a plane lie, or None where its header does not say (PS3.3 C.7.6.2.1.1).
+
+    Args:
+        header: elements that hold for one frame. DICOM's x runs to the patient's left and its y to
+            the back; both are turned round.
+    """
+    cosines = _numbers(header.get("ImageOrientationPatient"), 6)
+    origin = _numbers(header.get("ImagePositionPatient"), 3)
+    spacing = _spacing(header)
+    if cosines is None or origin is None or spacing is None or _normal(cosines) is None:
+        return None
+    return Place(
+        origin=_turned(origin),
+        down=_turned(_of_length(cosines[3:], spacing[0])),
+        across=_turned(_of_length(cosines[:3], spacing[1])),
+    )
+
+
+def _of_length(direction: Sequence[float], length: float) -> list[float]:
+    """Cosines are rounded where they are written; the spacing says how long a step is."""
+    scale = length / float(np.linalg.norm(direction))
+    return [scale * part for part in direction]
+
+
+def _turned(vector: Sequence[float]) -> Vector:
+    x, y, z = vector
+    return -x, -y, z
+
+
+def _spacing(header: Dataset) -> tuple[float, float] | None:
+    spacing = _numbers(header.get("PixelSpacing"), 2)
+    return (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None
 
 
 def _normal(cosines: Sequence[float] | None) -> Vector | None:

@@ -38,7 +38,7 @@ WANTED = """
     SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns
     BitsAllocated BitsStored HighBit PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit
 
-    RescaleIntercept RescaleSlope ModalityLUTSequence
+    RescaleIntercept RescaleSlope RescaleType ModalityLUTSequence
     WindowCenter WindowWidth VOILUTFunction VOILUTSequence
     RedPaletteColorLookupTableDescriptor RedPaletteColorLookupTableData
     GreenPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableData

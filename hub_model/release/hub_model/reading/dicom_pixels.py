@@ -20,7 +20,7 @@ from hub_model.reading.raster import grey_and_colour
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 BAD_WINDOW = "a window of no width was left out"
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # a picture of a picture: its values need no unit
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # a picture of a picture: its values need no unit
 
 
 def grey_values(
@@ -48,7 +48,7 @@ def grey_values(
         shown = _display(np.arange(low, high + 1, dtype=np.int64), header)[places]
     else:
         shown = _display(stored.astype(np.int64), header)
-    padding = _padding(stored, header)
+    padding = padding_of(stored, header)
     rest = shown if padding is None else shown[~padding]
     if header.PhotometricInterpretation == "MONOCHROME1" and rest.size:
         shown = (rest.min() + rest.max()) - shown
@@ -98,7 +98,7 @@ def _display(values: NDArray[np.int64], header: Dataset) -> NDArray[np.float32]:
     return result
 
 
-def _padding(stored: NDArray[Any], header: Dataset) -> NDArray[np.bool_] | None:
+def padding_of(stored: NDArray[Any], header: Dataset) -> NDArray[np.bool_] | None:
     """Where the frame is padding, or None where nothing is.
 
     Writers confuse the sign of the padding value, so it is compared in the frame's own type.
@@ -127,7 +127,7 @@ def _drop_bad_window(header: Dataset) -> bool:
 
 def _refuse_ct_without_rescale(header: Dataset) -> None:
     if header.get("Modality") != "CT" or str(header.get("SOPClassUID", "")).startswith(
-        _SECONDARY_CAPTURE
+        SECONDARY_CAPTURE
     ):
         return
     if "RescaleSlope" in header and "RescaleIntercept" in header:

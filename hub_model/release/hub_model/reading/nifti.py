@@ -1,12 +1,4 @@
-"""Slices of a NIfTI volume, laid out as radiologists look at them.
-
-The volume is turned to the nearest patient axes (x to the right, y to the front, z up) and cut
-across the axis with the largest voxels. Both axes of every slice are then reversed and swapped, so
-that an axial slice has its rows from front to back and its columns from the patient's right to
-left (the patient's right is on the left of the picture); coronal slices have rows from top to
-bottom and columns from right to left; sagittal slices rows from top to bottom and columns from
-front to back. That is how DICOM stores the same planes.
-"""
+"""Slices of a NIfTI volume, laid out as radiologists look at them; `nifti_cut` says how."""
 
 from __future__ import annotations
 
@@ -22,15 +14,14 @@ from hub_model.case import Slice
 from hub_model.errors import InputRejected
 from hub_model.reading.content import is_nifti
 from hub_model.reading.limits import Budget
+from hub_model.reading.nifti_cut import Cut, cut_of
 from hub_model.reading.refusals import refused_as
-from hub_model.reading.series import Plane, Vector
+from hub_model.reading.series import Plane
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
-SAME_SIZE = 0.99  # voxel sizes within 1 % count as equal, and then slices are axial
 _HEADER_BYTES = 544  # NIfTI-2's 540, rounded up as its data offset is
-_AXIAL = 2
 _UNITS_MM = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 _DAMAGED = "a NIfTI file that is truncated or damaged: send the whole file"
 
@@ -56,12 +47,7 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
 
     with refused_as("bad_nifti", _DAMAGED, HeaderDataError, OrientationError, WrapStructError):
         packed = not is_nifti(data)
-        stream = gzip.GzipFile(fileobj=io.BytesIO(data)) if packed else io.BytesIO(data)
-        head = stream.read(_HEADER_BYTES)
-        if not is_nifti(head):
-            raise InputRejected(
-                "not_an_image", "a gzip file of something else than NIfTI: send it unpacked"
-            )
+        stream, head = _opened(data)
         header = _header(head)
         shape = _shape(header)
         size = _declared_bytes(header, shape, len(data) if packed else None, budget)
@@ -84,6 +70,30 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
         if replaced:
             notes.append(f"{replaced} voxels that were no numbers became the smallest value")
         return _planes(raw, header, budget), tuple(notes)
+
+
+def header_of(data: bytes) -> Nifti1Header:
+    """The header of a file that `read_nifti` has taken.
+
+    Raises:
+        InputRejected: ``"bad_nifti"`` or ``"not_an_image"``.
+    """
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
+    with refused_as("bad_nifti", _DAMAGED, HeaderDataError, WrapStructError):
+        return _header(_opened(data)[1])
+
+
+def _opened(data: bytes) -> tuple[io.BytesIO | gzip.GzipFile, bytes]:
+    """A stream of the file, unpacked, and the bytes of its header, which are read from it."""
+    stream = io.BytesIO(data) if is_nifti(data) else gzip.GzipFile(fileobj=io.BytesIO(data))
+    head = stream.read(_HEADER_BYTES)
+    if not is_nifti(head):
+        raise InputRejected(
+            "not_an_image", "a gzip file of something else than NIfTI: send it unpacked"
+        )
+    return stream, head
 
 
 def _header(head: bytes) -> Nifti1Header:
@@ -148,40 +158,40 @@ def _finite(raw: NDArray[Any]) -> tuple[NDArray[Any], int]:
 
 
 def _planes(raw: NDArray[Any], header: Nifti1Header, budget: Budget) -> tuple[Plane, ...]:
-    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+    cut = cut_of_header(header)
+    budget.planes(cut.shape[cut.axis], cut.shape[cut.rows], cut.shape[cut.columns])
 
+    unit = _UNITS_MM.get(header.get_xyzt_units()[0])
+    slope, intercept = header.get_slope_inter()
+    series = object()  # a second volume is a second series
+    planes = []
+    for index, pixels in enumerate(cut.slices(raw)):
+        piece = Slice(
+            _scaled(pixels, slope, intercept),
+            "nifti",
+            position=None if unit is None else float(np.dot(cut.normal, cut.corner(index))) * unit,
+            spacing=None
+            if unit is None
+            else (float(cut.sizes[cut.rows]) * unit, float(cut.sizes[cut.columns]) * unit),
+            place=None if unit is None else cut.place(index, unit),
+        )
+        planes.append(Plane(piece, series, cut.normal, instance=index, frame=index))
+    return tuple(planes)
+
+
+def cut_of_header(header: Nifti1Header) -> Cut:
+    """How the volume of a header is cut.
+
+    Raises:
+        InputRejected: ``"bad_geometry"``: its affine spans no space.
+        OrientationError: nibabel finds no orientation in it.
+    """
     affine = np.asarray(header.get_best_affine(), np.float64)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputRejected(
             "bad_geometry", "a NIfTI affine that spans no space: repair the header's sform or qform"
         )
-    turn = io_orientation(affine)
-    volume = apply_orientation(raw, turn)
-    affine = affine @ inv_ornt_aff(turn, raw.shape)
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    axis = _AXIAL if sizes[_AXIAL] >= SAME_SIZE * sizes.max() else int(np.argmax(sizes))
-    columns, rows = (other for other in range(3) if other != axis)
-    budget.planes(volume.shape[axis], volume.shape[rows], volume.shape[columns])
-
-    unit = _UNITS_MM.get(header.get_xyzt_units()[0])
-    x, y, z = (float(part) for part in affine[:3, axis] / sizes[axis])
-    normal: Vector = (x, y, z)
-    slope, intercept = header.get_slope_inter()
-    series = object()  # a second volume is a second series
-    stack = np.moveaxis(volume, axis, 0)
-    planes = []
-    for index in range(stack.shape[0]):
-        corner = affine[:3, 3] + index * affine[:3, axis]
-        piece = Slice(
-            _scaled(stack[index, ::-1, ::-1].T, slope, intercept),
-            "nifti",
-            position=None if unit is None else float(np.dot(normal, corner)) * unit,
-            spacing=None
-            if unit is None
-            else (float(sizes[rows]) * unit, float(sizes[columns]) * unit),
-        )
-        planes.append(Plane(piece, series, normal, instance=index, frame=index))
-    return tuple(planes)
+    return cut_of(affine, _shape(header))
 
 
 def _scaled(

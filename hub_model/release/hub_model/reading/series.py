@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hub_model.case import Slice
+from hub_model.case import Slice, Vector
 from hub_model.errors import InputRejected
-
-Vector = tuple[float, float, float]
 
 SAME_ORIENTATION = 0.996  # cosine of 5 degrees; slices of one stack share theirs to 0.1 degree
 SAME_POSITION_MM = 1e-3  # two slices nearer than this lie in one place

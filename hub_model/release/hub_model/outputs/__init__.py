@@ -1,0 +1,1 @@
+"""Masks as files: pictures, NIfTI, DICOM segmentations and structured reports."""
