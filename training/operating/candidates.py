@@ -76,7 +76,9 @@ def write(folder: Path, found: Sequence[Candidate], chosen: int) -> None:
     rows: list[Row] = []
     for number, one in enumerate(found):
         row: Row = {"candidate": number, "run": one.run, "chosen": int(number == chosen)}
-        row |= dict(text.split("=", 1) for text in one.overrides)
+        for key, text in (text.split("=", 1) for text in one.overrides):
+            value = json.loads(text)
+            row[key] = value if isinstance(value, str) else text  # YAML reads 1e-6 as a string
         row["folds"] = len(one.folds)
         for name, value in over_folds.means(one.folds).items():
             row |= {f"{name}_mean": value["mean"], f"{name}_std": value["std"]}
