@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from collections import Counter
@@ -13,6 +12,7 @@ from html import escape
 from hub_model.contract import RESEARCH_ONLY
 from hub_model.errors import InputRejected
 from hub_model.policy import Decision
+from space.addresses import address
 from space.report import Model, estimate, headline, probability_rows
 from space.tables import table
 
@@ -64,12 +64,12 @@ def html(rows: Sequence[Row], model: Model) -> str:
         ("Case", "Verdict", "Probability", "Domain score"),
         [_cells(row, model) for row in rows],
     )
-    content = base64.b64encode(csv_text(rows, model).encode()).decode()
+    content = address("text/csv;charset=utf-8", csv_text(rows, model).encode())
     return (
         f"<section><h3>{counted}</h3>{shown}"
         f'<p class="ng-small">{escape(RESEARCH_ONLY)}</p><p class="ng-take">'
         'Take this table along: <a download="neuroguard-batch.csv" '
-        f'href="data:text/csv;charset=utf-8;base64,{content}">CSV</a></p></section>'
+        f'href="{content}">CSV</a></p></section>'
     )
 
 

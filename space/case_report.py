@@ -5,7 +5,6 @@ Both lie inside the page as `data:` addresses, so that no report is written to a
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from html import escape
@@ -13,6 +12,7 @@ from typing import Any
 
 from hub_model.contract import RESEARCH_ONLY
 from space import look, tables
+from space.addresses import address
 from space.report import Model, promise_rows, threshold_rows
 
 _PRINT = """
@@ -58,14 +58,10 @@ def links(result: str, model: Model, answer: Mapping[str, Any]) -> str:
         model: what judged the case.
         answer: the verdict as JSON values.
     """
-    page = _address(document(result, model), "text/html")
-    values = _address(json.dumps(answer, indent=2), "application/json")
+    page = address("text/html;charset=utf-8", document(result, model).encode())
+    values = address("application/json;charset=utf-8", json.dumps(answer, indent=2).encode())
     return (
         '<p class="ng-take">Take this report along: '
         f'<a download="neuroguard-case.html" href="{page}">HTML, to read or print</a>'
         f'<a download="neuroguard-case.json" href="{values}">JSON</a></p>'
     )
-
-
-def _address(text: str, kind: str) -> str:
-    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"

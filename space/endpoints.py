@@ -76,15 +76,13 @@ def told(error: NotJudgedError) -> gr.Error:
 
 
 def _batch(service: Service, desk: Desk, files: Sequence[str], model: str | None) -> Values:
-    cases = []
     try:
-        for index, found in enumerate(service.ask_each(desk.classify, files, model)):
-            answer = problem = None
-            if isinstance(found, NotJudgedError):
-                problem = ProblemError(found.code, str(found)).problem("")
-            else:
-                answer = found
-            cases.append(answers.BatchCase(index=index, answer=answer, problem=problem))
+        outcomes = [
+            (None, ProblemError(found.code, str(found)).problem(""))
+            if isinstance(found, NotJudgedError)
+            else (found, None)
+            for found in service.ask_each(desk.classify, files, model)
+        ]
     except NotJudgedError as error:
         raise told(error) from None
-    return answers.BatchAnswer.of(cases).model_dump(mode="json")
+    return answers.BatchAnswer.of(outcomes).model_dump(mode="json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hub_model.predictor import SliceMap
+from space.addresses import PNG, address
 
 MAX_SHOWN = 12  # slices; two PNGs of 224 x 224 each make about 1.5 MB of page
 STRONGEST = 0.65  # opacity of the map where it is 1, so that the anatomy stays visible
@@ -49,8 +49,8 @@ def pictures(
     return [
         Picture(
             index,
-            _address(Image.fromarray(seen[index])),
-            _address(overlay(seen[index], by_index[index])) if index in by_index else None,
+            address(PNG, png(Image.fromarray(seen[index]))),
+            address(PNG, png(overlay(seen[index], by_index[index]))) if index in by_index else None,
         )
         for index in spread(candidates, limit)
     ]
@@ -81,7 +81,3 @@ def png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
-
-
-def _address(image: Image.Image) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"

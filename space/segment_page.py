@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from html import escape
 
@@ -17,6 +16,7 @@ from hub_model.uncertainty import MOST
 from hub_model.volumes.grid import NO_GRID_TEXT
 from hub_model.volumes.measured import Measured
 from space import fragments
+from space.addresses import PNG, address
 from space.judging import Seen
 from space.pictures import MAX_SHOWN, spread
 from space.report import Model, spoken
@@ -126,7 +126,7 @@ def _link(found: Segmented) -> str:
     made = {f"mask-{index:03d}.png": mask_png(found.masks[index]) for index in found.shown}
     return (
         '<p class="ng-take"><a download="neuroguard-masks.zip" '
-        f'href="data:application/zip;base64,{base64.b64encode(packed(made)).decode()}">'
+        f'href="{address("application/zip", packed(made))}">'
         'Masks (PNG)</a></p><p class="ng-small">As NIfTI or DICOM: POST /v1/segment, or neuroguard '
         "segment.</p>"
     )
@@ -152,4 +152,4 @@ def _doubt(doubt: CaseDoubt | None) -> str:
 
 
 def _image(png: bytes, alt: str) -> str:
-    return f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}" alt="{escape(alt)}">'
+    return f'<img src="{address(PNG, png)}" alt="{escape(alt)}">'

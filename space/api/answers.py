@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict
 
 from hub_model.contract import (
     Aggregation,
@@ -18,14 +14,10 @@ from hub_model.contract import (
     Verdict,
 )
 from hub_model.policy import Decision
-from space.api.problems import Problem
+from space.api.batches import Base, Batch, InBatch
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SliceAnswer(_Answer):
+class SliceAnswer(Base):
     """One slice of a case: was it asked about, and how in-domain it looked. Names no class."""
 
     index: int
@@ -34,7 +26,7 @@ class SliceAnswer(_Answer):
     p_in_domain: float | None  # 0-1
 
 
-class Answer(_Answer):
+class Answer(Base):
     """The verdict on one case, as `hub_model.handler` gives it, field by field.
 
     An abstention has null for finding, label and probabilities.
@@ -60,7 +52,7 @@ class Answer(_Answer):
         return cls.model_validate({**values, "warnings": warnings})
 
 
-class PictureAnswer(_Answer):
+class PictureAnswer(Base):
     """One slice as the model was shown it, and with the map of where the answer came from."""
 
     index: int
@@ -68,14 +60,14 @@ class PictureAnswer(_Answer):
     mapped: str | None  # the same; null where the verdict names no class
 
 
-class Explanation(_Answer):
+class Explanation(Base):
     """A verdict and pictures of what it rests on, at most twelve slices evenly spread."""
 
     answer: Answer
     pictures: tuple[PictureAnswer, ...]
 
 
-class MeasuresAnswer(_Answer):
+class MeasuresAnswer(Base):
     """What the quality of a slice is judged by; the limits have the same names."""
 
     side: int  # pixels, shorter side as received
@@ -85,7 +77,7 @@ class MeasuresAnswer(_Answer):
     colour: float  # 0-1
 
 
-class QualitySlice(_Answer):
+class QualitySlice(Base):
     """The quality of one slice."""
 
     index: int
@@ -95,7 +87,7 @@ class QualitySlice(_Answer):
     reason_texts: tuple[str, ...]
 
 
-class QualityAnswer(_Answer):
+class QualityAnswer(Base):
     """The quality of a case's slices against the bundle's limits; the network was not asked."""
 
     passed: int  # slices
@@ -115,7 +107,7 @@ class PatientSlice(QualitySlice):
     p_finding: float | None  # 0-1, of this slice alone; null where the case has no answer, too
 
 
-class PatientAnswer(_Answer):
+class PatientAnswer(Base):
     """The verdict on a stack, and a row for each of its slices; rows name no type."""
 
     answer: Answer
@@ -123,32 +115,17 @@ class PatientAnswer(_Answer):
     slices: tuple[PatientSlice, ...]
 
 
-class BatchCase(_Answer):
+class BatchCase(InBatch[Answer]):
     """One file of a batch: its verdict, or why there is none."""
 
-    index: int  # in the order sent
-    answer: Answer | None
-    problem: Problem | None
 
-
-class BatchAnswer(_Answer):
+class BatchAnswer(Batch[Answer]):
     """A verdict for each file, in the order sent, and how often each was given."""
 
     cases: tuple[BatchCase, ...]
-    verdicts: dict[Verdict, int]
-    refused: int
-
-    @classmethod
-    def of(cls, cases: Sequence[BatchCase]) -> BatchAnswer:
-        """The answer that these cases make."""
-        return cls(
-            cases=tuple(cases),
-            verdicts=dict(Counter(case.answer.verdict for case in cases if case.answer)),
-            refused=sum(case.problem is not None for case in cases),
-        )
 
 
-class ModelInfo(_Answer):
+class ModelInfo(Base):
     """What is known of one served revision, from its bundle alone."""
 
     name: str  # what `model=` names it by
@@ -166,7 +143,7 @@ class ModelInfo(_Answer):
     figures: dict[str, Figure]
 
 
-class ModelsAnswer(_Answer):
+class ModelsAnswer(Base):
     """Every served revision; `default` is asked where a request names none."""
 
     default: str
@@ -174,7 +151,7 @@ class ModelsAnswer(_Answer):
     notice: str
 
 
-class Health(_Answer):
+class Health(Base):
     """Whether the process answers, or is ready for cases."""
 
     status: str

@@ -70,7 +70,7 @@ class Desk:
             raise ProblemError(
                 "no_map",
                 f"the verdict is {found.decision.verdict.value}, and {len(maps)} of "
-                f"{len(found.prepared)} slices have a map, slice {chosen} has none: ask for JSON",
+                f"{len(found.images)} slices have a map, slice {chosen} has none: ask for JSON",
             )
         return found.decision.verdict, png(overlay(found.images[chosen], maps[chosen]))
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from hub_model.errors import InputRejected
 from hub_model.reading import read_case
-from space.api.problems import ProblemError
+from space.api.problems import Problem, ProblemError
 from space.judging import Reading
 from space.metrics import Metrics
 from space.revisions import Served
@@ -52,3 +52,21 @@ class InTurn:
         except InputRejected as refusal:
             self.metrics.refused(refusal.code)
             raise ProblemError.of_refusal(refusal) from None
+
+    async def ask_each(
+        self, question: Callable[[Served, Reading], Result], paths: Sequence[Path], number: str
+    ) -> list[tuple[Result | None, Problem | None]]:
+        """The same of files that are a case each, a turn each: others are judged in between.
+
+        Args:
+            question: as of `ask`.
+            paths: one a case.
+            number: of the request, for the problems.
+        """
+        found: list[tuple[Result | None, Problem | None]] = []
+        for path in paths:
+            try:
+                found.append((await self.ask(question, [path]), None))
+            except ProblemError as error:
+                found.append((None, error.problem(number)))
+        return found

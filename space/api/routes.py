@@ -19,7 +19,7 @@ from space.api.border import NUMBER, SEAT
 from space.api.desk import Desk
 from space.api.in_turn import InTurn
 from space.api.problems import Problem, ProblemError
-from space.api.segment_answers import SegmentAnswer, SegmentBatchAnswer, SegmentBatchCase
+from space.api.segment_answers import SegmentAnswer, SegmentBatchAnswer
 from space.api.uploads import Sent, saved
 from space.batch import check_size
 from space.revisions import Served, UnknownModelError
@@ -143,15 +143,8 @@ async def batch(request: Request, desk: AtDesk, turn: Turn, sent: Sent) -> answe
     """A verdict on each of up to 100 files; a file that cannot be used gets a problem instead."""
     check_size(len(sent))
     async with saved(sent) as paths:
-        number, cases = request.scope[NUMBER], []
-        for index, path in enumerate(paths):  # a turn each: others are judged in between
-            answer = problem = None
-            try:
-                answer = await turn.ask(desk.classify, [path])
-            except ProblemError as error:
-                problem = error.problem(number)
-            cases.append(answers.BatchCase(index=index, answer=answer, problem=problem))
-    return answers.BatchAnswer.of(cases)
+        found = await turn.ask_each(desk.classify, paths, request.scope[NUMBER])
+    return answers.BatchAnswer.of(found)
 
 
 @cases.post("/v1/patient", tags=["cases"])
@@ -216,15 +209,9 @@ async def segment_batch(
     """Verdict and sizes of each of up to 50 files, without pictures."""
     check_size(len(sent), MAX_MASKED_BATCH)
     async with saved(sent) as paths:
-        number, cases = request.scope[NUMBER], []
-        for index, path in enumerate(paths):
-            answer = problem = None
-            try:
-                answer = await turn.ask(partial(desk.segment, pictures=False), [path])
-            except ProblemError as error:
-                problem = error.problem(number)
-            cases.append(SegmentBatchCase(index=index, answer=answer, problem=problem))
-    return SegmentBatchAnswer.of(cases)
+        question = partial(desk.segment, pictures=False)
+        found = await turn.ask_each(question, paths, request.scope[NUMBER])
+    return SegmentBatchAnswer.of(found)
 
 
 ENDPOINTS: dict[str, tuple[Callable[..., Any], type[BaseModel]]] = {

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict
 
 from hub_model.case import Case
 from hub_model.contract import Verdict
@@ -15,15 +10,12 @@ from hub_model.outputs.forms import doubt_png
 from hub_model.outputs.pictures import mask_png
 from hub_model.segmented import CaseDoubt, Segmented
 from hub_model.volumes.grid import NoGrid
+from space.addresses import PNG, address
 from space.api.answers import Answer
-from space.api.problems import Problem
+from space.api.batches import Base, Batch, InBatch
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ObjectAnswer(_Answer):
+class ObjectAnswer(Base):
     """One object, connected in three dimensions."""
 
     voxels: int
@@ -32,7 +24,7 @@ class ObjectAnswer(_Answer):
     centre: tuple[float, float, float] | None  # mm; x to the right, y to the front, z to the head
 
 
-class MeasuredAnswer(_Answer):
+class MeasuredAnswer(Base):
     """What the masks of a case amount to, in the units that its files can answer for."""
 
     voxels: int
@@ -43,7 +35,7 @@ class MeasuredAnswer(_Answer):
     why_text: str | None
 
 
-class SliceDoubtAnswer(_Answer):
+class SliceDoubtAnswer(Base):
     """How sure the mask of a slice is."""
 
     index: int
@@ -52,7 +44,7 @@ class SliceDoubtAnswer(_Answer):
     map: str | None  # data: address of a PNG; 255 where in and out of the mask are as likely
 
 
-class DoubtAnswer(_Answer):
+class DoubtAnswer(Base):
     """How much the network's looks at a case and at its mirror image differ."""
 
     looks: int
@@ -61,14 +53,14 @@ class DoubtAnswer(_Answer):
     slices: tuple[SliceDoubtAnswer, ...]
 
 
-class MaskAnswer(_Answer):
+class MaskAnswer(Base):
     """The mask of one slice."""
 
     index: int
     mask: str  # data: address of a PNG of 0 and 255 over the slice's own pixels
 
 
-class SegmentAnswer(_Answer):
+class SegmentAnswer(Base):
     """A verdict with masks.
 
     Where it abstains or denies the finding there are none, and `measured` is null.
@@ -79,6 +71,11 @@ class SegmentAnswer(_Answer):
     measured: MeasuredAnswer | None
     uncertainty: DoubtAnswer | None  # null where it was not asked for, or the verdict abstains
     masks: tuple[MaskAnswer, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """On the case."""
+        return self.answer.verdict
 
     @classmethod
     def of(cls, found: Segmented, case: Case, *, pictures: bool) -> SegmentAnswer:
@@ -91,7 +88,7 @@ class SegmentAnswer(_Answer):
         """
         values: dict[str, Any] = found.to_dict()
         masks = tuple(
-            MaskAnswer(index=index, mask=_address(mask_png(found.masks[index])))
+            MaskAnswer(index=index, mask=address(PNG, mask_png(found.masks[index])))
             for index in (found.shown if pictures else ())
         )
         return cls(
@@ -103,29 +100,14 @@ class SegmentAnswer(_Answer):
         )
 
 
-class SegmentBatchCase(_Answer):
-    """One file of a batch: its answer, or why there is none."""
-
-    index: int  # in the order sent
-    answer: SegmentAnswer | None  # without pictures
-    problem: Problem | None
+class SegmentBatchCase(InBatch[SegmentAnswer]):
+    """One file of a batch: its answer without pictures, or why there is none."""
 
 
-class SegmentBatchAnswer(_Answer):
+class SegmentBatchAnswer(Batch[SegmentAnswer]):
     """An answer for each file, in the order sent, and how often each verdict was given."""
 
     cases: tuple[SegmentBatchCase, ...]
-    verdicts: dict[Verdict, int]
-    refused: int
-
-    @classmethod
-    def of(cls, cases: Sequence[SegmentBatchCase]) -> SegmentBatchAnswer:
-        """The answer that the cases make."""
-        return cls(
-            cases=tuple(cases),
-            verdicts=dict(Counter(one.answer.answer.verdict for one in cases if one.answer)),
-            refused=sum(one.problem is not None for one in cases),
-        )
 
 
 def _doubt(doubt: CaseDoubt, *, pictures: bool) -> DoubtAnswer:
@@ -138,12 +120,8 @@ def _doubt(doubt: CaseDoubt, *, pictures: bool) -> DoubtAnswer:
                 index=one.index,
                 entropy=one.entropy,
                 information=one.information,
-                map=_address(doubt_png(one)) if pictures else None,
+                map=address(PNG, doubt_png(one)) if pictures else None,
             )
             for one in doubt.slices
         ),
     )
-
-
-def _address(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
