@@ -52,32 +52,6 @@ class SliceMask:
     mask: NDArray[np.bool_]  # (size, size), from the bundle's threshold on, and cleaned
 
 
-@dataclass(frozen=True, eq=False)
-class Explained:
-    """A verdict and what it rests on.
-
-    Args:
-        decision: as `predict` gives it.
-        prepared: what the model was shown of each slice, in reading order.
-        maps: activation maps of the valid slices; empty when the verdict names no class.
-        masks: of the slices that show the finding, where the verdict accepts one and the bundle has
-            a decoder; else empty.
-        findings: calibrated probability of the finding in each slice alone, 0-1, in reading order;
-            None for those that are not valid; empty when abstaining.
-    """
-
-    decision: Decision
-    prepared: tuple[Prepared, ...]
-    maps: tuple[SliceMap, ...]
-    masks: tuple[SliceMask, ...] = ()
-    findings: tuple[float | None, ...] = ()
-
-    @property
-    def images(self) -> tuple[NDArray[np.uint8], ...]:
-        """The pictures of `prepared`, `(size, size)` uint8 each."""
-        return tuple(ready.image for ready in self.prepared)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Examined:
     """One slice as the model would be shown it, and why it is not worth asking about."""
@@ -87,13 +61,39 @@ class Examined:
 
 
 @dataclass(frozen=True, eq=False)
+class Explained:
+    """A verdict and what it rests on.
+
+    Args:
+        decision: as `predict` gives it.
+        examined: every slice as it was examined, in reading order.
+        maps: activation maps of the valid slices; empty when the verdict names no class.
+        masks: of the slices that show the finding, where the verdict accepts one and the bundle has
+            a decoder; else empty.
+        findings: calibrated probability of the finding in each slice alone, 0-1, in reading order;
+            None for those that are not valid; empty when abstaining.
+    """
+
+    decision: Decision
+    examined: tuple[Examined, ...]
+    maps: tuple[SliceMap, ...]
+    masks: tuple[SliceMask, ...] = ()
+    findings: tuple[float | None, ...] = ()
+
+    @property
+    def images(self) -> tuple[NDArray[np.uint8], ...]:
+        """What the model was shown of each slice, `(size, size)` uint8."""
+        return tuple(one.prepared.image for one in self.examined)
+
+
+@dataclass(frozen=True, eq=False)
 class _Look:
     """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`.
 
     `masks` are of the slices that the network calls a finding, if there is a decoder.
     """
 
-    prepared: list[Prepared]
+    examined: list[Examined]
     valid: list[int]
     outputs: Outputs
     evidence: list[Evidence]
@@ -181,7 +181,7 @@ class GuardedClassifier:
         (decision,) = self._decide(look)
         return Explained(
             decision,
-            tuple(look.prepared),
+            tuple(look.examined),
             self._maps(decision, look),
             _to_show(decision, look),
             _findings(decision, look.evidence[0]),
@@ -210,7 +210,7 @@ class GuardedClassifier:
         spec = self.bundle.config.neuroguard.masks
         if spec is None:
             return decided
-        masked = np.zeros(len(look.prepared), bool)
+        masked = np.zeros(len(look.examined), bool)
         masked[[one.index for one in look.masks if one.mask.any()]] = True
         ends = np.cumsum([len(one.slice_reasons) for one in look.evidence])[:-1]
         cases = zip(decided, np.split(masked, ends), strict=True)
@@ -230,17 +230,15 @@ class GuardedClassifier:
     def _calls_finding(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
         """`(N,)` whether the finding is likelier than its absence: of those a mask is made."""
         probs = calibration.probabilities(logits, self.bundle.temperature.temperature)
-        asserts = self.bundle.config.neuroguard.finding.asserted_by(self.label_names)
-        found: NDArray[np.bool_] = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
-        return found
+        return self.bundle.config.neuroguard.finding.likelier(probs, self.label_names)
 
     def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
         """One pass over the slices of several cases."""
         pieces = [piece for case in cases for piece in case.slices]
         examined = self.examine(pieces)
-        prepared, reasons = [one.prepared for one in examined], [one.reasons for one in examined]
-        valid = [index for index, why in enumerate(reasons) if not why]
-        outputs = self._run([prepared[index] for index in valid], maps=maps)
+        valid = [index for index, one in enumerate(examined) if not one.reasons]
+        prepared = {index: examined[index].prepared for index in valid}
+        outputs = self._run(list(prepared.values()), maps=maps)
         probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
         seen = [image_statistics.statistics(pieces[index], prepared[index]) for index in valid]
         features = _features(outputs, seen)
@@ -255,13 +253,13 @@ class GuardedClassifier:
                     label_names=self.label_names,
                     none_labels=finding.none_labels,
                     finding=finding.name,
-                    slice_reasons=tuple(reasons[start:end]),
+                    slice_reasons=tuple(one.reasons for one in examined[start:end]),
                     logits=outputs.logits[rows],
                     probabilities=probs[rows],
                     p_in_domain=p_in_domain[rows],
                 )
             )
-        return _Look(prepared, valid, outputs, found, self._masks(outputs, valid))
+        return _Look(examined, valid, outputs, found, self._masks(outputs, valid))
 
     def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
         spec = self._engine.preprocess
@@ -331,7 +329,7 @@ def _to_show(decision: Decision, look: _Look) -> tuple[SliceMask, ...]:
     """The masks of a case that may be shown with its verdict."""
     drawn = {one.index: one for one in look.masks}
     nothing = np.zeros((1, 1), bool)
-    masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.prepared))]
+    masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.examined))]
     shown = mask_policy.to_show(decision, masks)
     return tuple(drawn[index] for index, mask in enumerate(shown) if mask is not None)
 

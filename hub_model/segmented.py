@@ -183,7 +183,8 @@ def on_slices(case: Case, found: Explained, spec: PreprocessSpec) -> tuple[Mask,
 def _places(found: Explained, spec: PreprocessSpec) -> dict[int, Placement]:
     """Where the prepared pictures with a mask lie in their slices."""
     return {
-        one.index: preprocess.placement(found.prepared[one.index].box, spec) for one in found.masks
+        one.index: preprocess.placement(found.examined[one.index].prepared.box, spec)
+        for one in found.masks
     }
 
 

@@ -12,9 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from hub_model.case import Case
-from hub_model.contract import Reason
 from hub_model.policy import Decision
-from hub_model.predictor import Examined, Explained
+from hub_model.predictor import Explained
 from space import measures
 from space.measures import Judged
 from space.metrics import Metrics
@@ -63,9 +62,7 @@ class Seen:
     @cached_property
     def rows(self) -> tuple[Judged, ...]:
         """Figures of the quality of every slice, from what the network was shown."""
-        reports = zip(self.explained.prepared, self.decision.slices, strict=True)
-        examined = [Examined(one, tuple(map(Reason, said.reasons))) for one, said in reports]
-        return measures.judged(self.case, examined, _threshold(self.model))
+        return measures.judged(self.case, self.explained.examined, _threshold(self.model))
 
 
 class Judge:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model.calibration import BINS, ece, nll, probabilities
-from hub_model.contract import COMBINED, Figure, FindingSpec, MetricsFile, PolicyFile, Verdict
+from hub_model.contract import COMBINED, Figure, FindingSpec, MetricsFile, PolicyFile, Row, Verdict
 from hub_model.guard import Guard
 from hub_model.policy import Decision
 from training.calibration import figures as calibration_figures
@@ -22,8 +22,6 @@ from training.policy import figures as policy_figures
 from training.policy.verdicts import decisions
 from training.scores import Scores, together
 from training.statistics import figure, macro_f1
-
-Row = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +149,7 @@ def _figures(
     top = probs.argmax(axis=1)
     asserts = judge_.asserts
     present = asserts[labels]
-    says_present = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
+    says_present = judge_.finding.likelier(probs, judge_.label_names)
     accepted = np.array([verdict.verdict.accepted for verdict in verdicts])
     typed = np.array([verdict.label is not None for verdict in verdicts])
     said = np.array([_index(verdict.label, judge_.label_names) for verdict in verdicts])

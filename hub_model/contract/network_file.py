@@ -114,6 +114,16 @@ class FindingSpec(Frozen):
         """`(K,)` which of the labels assert the finding."""
         return np.array([name not in self.none_labels for name in label_names])
 
+    def likelier(
+        self, probabilities: NDArray[np.floating], label_names: Sequence[str]
+    ) -> NDArray[np.bool_]:
+        """`(N,)` whether the finding is likelier than its absence, of `(N, K)`; a tie is one."""
+        asserts = self.asserted_by(label_names)
+        found: NDArray[np.bool_] = probabilities[:, asserts].sum(axis=1) >= probabilities[
+            :, ~asserts
+        ].sum(axis=1)
+        return found
+
 
 class ModelCardFacts(Frozen):
     """What a page must be able to say about the model without reading anything else."""

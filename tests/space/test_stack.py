@@ -11,7 +11,7 @@ import pytest
 
 from hub_model import bundle, preprocess
 from hub_model.case import Case, Place, Slice
-from hub_model.predictor import Explained, SliceMask
+from hub_model.predictor import Examined, Explained, SliceMask
 from space import stack, stack_chart
 from space.judging import Judgement, Seen
 from space.report import Model
@@ -47,7 +47,7 @@ def seen(
     whole = np.ones((spec.size, spec.size))
     explained = Explained(
         decision,
-        tuple(preprocess.prepare(piece, spec) for piece in slices),
+        tuple(Examined(preprocess.prepare(piece, spec), ()) for piece in slices),
         (),
         tuple(SliceMask(index, whole.astype(np.float32), whole > 0) for index in masks),
         (0.25, 0.5, 0.75) if decision.verdict.accepted else (),
@@ -78,7 +78,7 @@ def test_the_volume_is_that_of_the_files_geometry(model: Model) -> None:
     case = seen(model, masks=(0, 1))
     found = stack.outlines(case)
     assert found is not None
-    boxes = [case.explained.prepared[index].box for index in (0, 1)]
+    boxes = [case.explained.examined[index].prepared.box for index in (0, 1)]
     pixels = [(bottom - top) * (right - left) for top, bottom, left, right in boxes]
 
     assert found.pixels == (*pixels, 0)

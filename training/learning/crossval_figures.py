@@ -104,9 +104,7 @@ def _masks(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[s
     for number in np.unique(found.folds):
         others = found.folds != number
         chosen[~others] = choice.best(found.masks.rows(others), data.groups[others])
-    probs = probabilities(found.logits, 1.0)
-    asserts = recipe.finding.asserted_by(recipe.labels)
-    called = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
+    called = recipe.finding.likelier(probabilities(found.logits, 1.0), recipe.labels)
     name = f"{PREFIX[found.by]}.masks"
     return mask_figures.of_counts(found.masks, chosen, called, data, recipe.labels, words, name)
 

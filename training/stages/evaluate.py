@@ -10,14 +10,14 @@ import numpy as np
 from hub_model import contract
 from hub_model.bundle import write_json
 from hub_model.calibration import probabilities
-from hub_model.contract import Figure, MetricsFile
+from hub_model.contract import Figure, MetricsFile, Row
 from hub_model.engine import TorchEngine
 from hub_model.errors import UsageError
 from hub_model.guard import Guard
 from training import dataset, evaluate, severity
 from training.calibration import figures as calibration_figures
 from training.dataset.report import BuildReport
-from training.evaluate import Judge, Row
+from training.evaluate import Judge
 from training.evidence import left_out, measures
 from training.evidence.measures import Subject
 from training.fit_guard import Guards
@@ -125,7 +125,7 @@ def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure
         shown[f"masks.without_{source}"] = (scores, elsewhere.masks(job, source), said)
     for name, (scores, drawn, split) in shown.items():
         probs = probabilities(scores.logits, judge.temperature)
-        called = probs[:, judge.asserts].sum(axis=1) >= probs[:, ~judge.asserts].sum(axis=1)
+        called = judge.finding.likelier(probs, judge.label_names)
         found |= mask_figures.of_masks(
             drawn, called, scores.inputs, judge.label_names, split, name,
             tolerance=learnt.surface_mm,
