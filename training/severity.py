@@ -16,12 +16,12 @@ from scipy import ndimage
 
 from hub_model import image_statistics
 from hub_model.case import AIR, Slice
-from hub_model.contract import PreprocessSpec, QualityLimits, Verdict
+from hub_model.contract import PreprocessSpec, QualityLimits, Row, Verdict
 from hub_model.engine import Engine
 from hub_model.guard import Guard
 from hub_model.preprocess import prepare
 from hub_model.quality import reasons
-from training.evaluate import Judge, Row
+from training.evaluate import Judge
 from training.inputs import UNKNOWN, Inputs
 from training.scores import score
 from training.sources.phantom_strangers import KINDS

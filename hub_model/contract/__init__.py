@@ -5,7 +5,7 @@ models and nowhere else; a file that does not fit them is refused, never repaire
 """
 
 from hub_model.contract.base import FORMAT_VERSION, FormatVersion, Probability, Share
-from hub_model.contract.figures import Figure, MetricsFile, Sample, TemperatureFile
+from hub_model.contract.figures import Figure, MetricsFile, Row, Sample, TemperatureFile
 from hub_model.contract.guard_file import (
     COMBINED,
     DomainResult,
@@ -112,6 +112,7 @@ __all__ = [
     "Promise",
     "QualityLimits",
     "Reason",
+    "Row",
     "Sample",
     "Share",
     "TemperatureFile",

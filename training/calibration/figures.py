@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model.calibration import BINS, probabilities
+from hub_model.contract import Row
 from training.calibration import measures
 from training.calibration.arms import ARMS, Labels, Probs
 from training.calibration.choice import held_out
 from training.scores import Scores
 from training.statistics import weighted_figure
 
-Row = dict[str, str | int | float | None]
 Groups = NDArray[np.str_]
 Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_model.contract import Figure
+from hub_model.contract import Figure, Row
 from hub_model.guard import Guard
-from training.evaluate import Judge, Row
+from training.evaluate import Judge
 from training.scores import Scores
 from training.statistics import figure
 

@@ -13,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from hub_model import calibration, engine, windows
-from hub_model.contract import Figure, FindingSpec
+from hub_model.contract import Figure, FindingSpec, Row
 from hub_model.engine import TorchEngine
 from hub_model.explain import activation_map
-from training.evaluate import Row
 from training.evidence import alike
 from training.evidence.edit import SMALLEST, Editor
 from training.inputs import Inputs, Masks

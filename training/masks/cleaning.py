@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model import calibration
-from hub_model.contract import MaskSpec
+from hub_model.contract import MaskSpec, Row
 from hub_model.engine import Engine
 from hub_model.volumes import clean
 from training.inputs import Inputs
@@ -21,7 +21,6 @@ from training.statistics import sample
 # Shares of the prepared square below which an object is dropped; 0.00024 of 224 x 224 are 12.
 SMALLEST = (0.0, 0.00012, 0.00024, 0.0005, 0.001, 0.002, 0.004)
 FILL = (False, True)
-Row = dict[str, str | int | float | None]
 
 
 def chosen(

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, fisher_exact, kstwo
 
-from hub_model.contract import METRICS, MetricsFile, Verdict
+from hub_model.contract import METRICS, MetricsFile, Row, Verdict
 from hub_model.errors import BundleError, UsageError
 
-Row = dict[str, str | int | float | None]
 Values = NDArray[np.float64]
 QUANTILES, COUNTS = "monitor_quantiles", "monitor_counts"  # tables of metrics.json
 SCORES = ("p_in_domain", "top_probability")

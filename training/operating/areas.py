@@ -11,12 +11,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hub_model import engine
 from hub_model.calibration import probabilities
+from hub_model.contract import Row
 from hub_model.network import build, load_state
 from training import network_config
 from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import OutOfFold
 from training.learning.trained import WEIGHTS
-from training.operating.table import Row, stated
+from training.operating.table import stated
 from training.recipe import Recipe
 from training.statistics import ranked
 

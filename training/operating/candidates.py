@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from hub_model.contract import Row
 from hub_model.errors import UsageError
 from training.operating import over_folds
-from training.operating.table import Row, write_csv
+from training.operating.table import write_csv
 from training.recipe.grid_spec import GridSpec
 
 RESULTS = "grid_results.csv"  # beside the stages of the run that goes on with the one that is taken

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from hub_model.contract import Row
 from hub_model.errors import NeuroguardError
 from training.operating.rates import RATES, Floats
-from training.operating.table import Row, Table, stated
+from training.operating.table import Table, stated
 
 Strategy = Literal["max_f1", "sens_target"]
 Reach = Literal["mean", "bound"]

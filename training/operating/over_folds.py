@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.operating.table import Row, stated
+from hub_model.contract import Row
+from training.operating.table import stated
 
 AREAS = ("validation_ap", "validation_auc", "train_ap", "train_auc")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hub_model.contract import Row
 from training.operating.rates import RATES, Counts, Floats, Mask, count
 from training.whole_file import whole_file
 
-Row = dict[str, str | int | float | None]
 DIGITS = 6  # of a rate in a file
 
 

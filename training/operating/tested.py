@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from hub_model.contract import Figure
+from hub_model.contract import Figure, Row
 from hub_model.errors import UsageError
 from training.operating.rates import RATES, Floats, Mask, count
-from training.operating.table import Row
 from training.statistics import Rows, figure, ranked
 
 PREDICTIONS, METRICS = "test_predictions.csv", "test_metrics.json"

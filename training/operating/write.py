@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from hub_model.calibration import probabilities
+from hub_model.contract import Row
 from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import OutOfFold
 from training.operating import over_folds
 from training.operating.certainty import Scored, bounds_for, check
 from training.operating.choice import Chosen, Wanted, choose, told
 from training.operating.rates import RATES, grid
-from training.operating.table import Row, of_folds, stated, write_csv
+from training.operating.table import of_folds, stated, write_csv
 from training.recipe import Recipe
 from training.recipe.ct_spec import ThresholdSpec
 from training.whole_file import write_json

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_model.contract import Figure, PolicyFile, Promise
+from hub_model.contract import Figure, PolicyFile, Promise, Row
 from hub_model.policy import Decision
 from training.calibration.measures import mean
 from training.scores import Scores
 from training.statistics import weighted_figure
 
-Row = dict[str, str | int | float | None]
 Mask = NDArray[np.bool_]
 TAUS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5)  # swept; 0 refuses nothing
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_model.contract import Aggregation, FindingSpec, PolicyFile
+from hub_model.contract import Aggregation, FindingSpec, PolicyFile, Row
 from hub_model.policy import Evidence, decide
 
-Row = dict[str, str | int | float | None]
 LEVELS = (0.05, 0.1, 0.25, 0.5)  # of "strongest"; of "noisy_or" one minus these
 WAYS = (
     *(Aggregation(kind=kind, level=1.0) for kind in ("mean_probability", "mean_logit", "vote")),

@@ -10,11 +10,11 @@ from dataclasses import asdict
 import numpy as np
 
 from hub_model.calibration import probabilities
-from hub_model.contract import PolicyFile
+from hub_model.contract import PolicyFile, Row
 from training.policy import pooling
 from training.policy.check import Answers, Kept, check
 from training.policy.fit import SHIPPED, Asked
-from training.policy.pooling import Row, Stack
+from training.policy.pooling import Stack
 from training.policy.promise import Test, by_image
 from training.recipe import Recipe
 

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from hub_model.bundle import write_json
-from hub_model.contract import MaskSpec
+from hub_model.contract import MaskSpec, Row
 from hub_model.engine import Engine
 from training.masks import choice, cleaning, counts, packing
-from training.masks.cleaning import Row
 from training.masks.counts import Counts
 from training.segmentation.measures import Masks
 from training.stages import fitted, prepared
