@@ -84,7 +84,7 @@ def train(
     if not any(phase.epochs for _, phase in recipe.train.phases):
         raise RecipeError("train.head.epochs and train.finetune.epochs are both 0: nothing to do")
     torch.manual_seed(recipe.seed)
-    data = data.without_types([one.source for one in recipe.data.also if not one.types])
+    data = data.without_types(recipe.data.untaught)
     learner, others = Learner(recipe, config, data), processes.here()
     store, saved = _stored(recipe, learner, data, validation, checkpoints)
     kept, past = ({}, []) if saved is None else (saved.best, list(saved.history))

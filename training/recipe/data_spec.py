@@ -97,6 +97,11 @@ class DataSpec(Node):
         return (self.source, *self.finding_only, *also, *left_out)
 
     @property
+    def untaught(self) -> tuple[str, ...]:
+        """Sources learnt from of whose images the loss is told no type."""
+        return tuple(one.source for one in self.also if not one.types)
+
+    @property
     def left_out_sets(self) -> dict[str, str]:
         """Name of the prepared set of every left-out source, to the source."""
         return {f"{LEFT_OUT}{one.source}": one.source for one in self.left_out}

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from hub_model import contract, engine
-from hub_model.contract import GuardFile, MetricsFile, PolicyFile, TemperatureFile
+from hub_model.contract import GuardFile, MetricsFile, PolicyFile, Row, TemperatureFile
 from hub_model.engine import TorchEngine
 from hub_model.guard import Guard
 from hub_model.network import Network, build, load_state
@@ -18,7 +18,6 @@ from training.fit_guard import Head
 from training.fit_guard.judge import Domain
 from training.learning import crossval
 from training.learning.crossval import OutOfFold
-from training.operating.table import Row
 from training.policy.fit import Asked, of_split, out_of_fold
 from training.scores import Scores
 from training.stages import prepared, trained
@@ -107,8 +106,8 @@ def asked(job: Job) -> Asked:
     if job.recipe.policy.chosen_on == "threshold":
         return of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
     by_group = next(one for one in folds(job) if one.by == "group")
-    untaught = [one.source for one in job.recipe.data.also if not one.types]
-    return out_of_fold(prepared.folded(job).without_types(untaught), by_group.logits)
+    data = prepared.folded(job).without_types(job.recipe.data.untaught)
+    return out_of_fold(data, by_group.logits)
 
 
 def policy(job: Job) -> PolicyFile:
