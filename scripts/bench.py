@@ -17,12 +17,11 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.options import AsJson, BundleFolder, report
+from scripts.options import RELEASE, AsJson, BundleFolder, report
 from scripts.worker import Worker, worker
 
 SIDE = 512  # pixels of a slice, as most slices of the public collections have
 PATIENT = 1  # of the drawn ones; its head fills the usual two thirds of the image
-RELEASE = Path(__file__).parent.parent / "hub_model" / "release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.options import AsJson, BundleFolder, report
+from scripts.options import RELEASE, AsJson, BundleFolder, report
 
-RELEASE = Path(__file__).parent.parent / "hub_model" / "release"
 HOST = "127.0.0.1"
 STARTED_WITHIN = 400  # seconds; a tenth of it where nobody else works
 STOPPED_WITHIN = 30  # seconds

@@ -43,6 +43,7 @@ Model = Annotated[
     ),
 ]
 
+RELEASE = Path(__file__).parent.parent / "hub_model" / "release"
 BundleFolder = Annotated[
     Path | None,
     typer.Option(

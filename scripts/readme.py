@@ -13,8 +13,8 @@ from pathlib import Path
 from hub_model import bundle
 from hub_model.contract import PHANTOM_WARNING, MetricsFile, ModelConfig, Verdict
 from hub_model.errors import UsageError
-from scripts.bench import RELEASE
 from scripts.main import EXIT_CODES
+from scripts.options import RELEASE
 from training.bundle.card_figures import FIGURES, OFFICIAL, TEST
 from training.bundle.plots import number, table
 from training.bundle.spoken import NOTHING, markdown, percent, shown

@@ -1,4 +1,4 @@
-"""A text file that is whole or not there: written under another name, then renamed."""
+"""A file that is whole or not there: written under another name, then renamed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TextIO
 
 
 @contextmanager
-def whole_file(out: Path) -> Iterator[TextIO]:
-    """A UTF-8 file to write to, which takes the place of `out` at the end.
+def in_place_of(out: Path) -> Iterator[Path]:
+    """A path to write to, whose file takes the place of `out` at the end.
 
     Whatever is raised while it is written, `out` stays as it was and nothing is left beside it.
 
@@ -21,11 +21,17 @@ def whole_file(out: Path) -> Iterator[TextIO]:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            yield file
+        yield partial
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(out: Path) -> Iterator[TextIO]:
+    """The same as a UTF-8 file that is open for writing."""
+    with in_place_of(out) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def write_json(out: Path, value: object) -> None:
@@ -36,10 +42,5 @@ def write_json(out: Path, value: object) -> None:
 
 def write_bytes(out: Path, data: bytes) -> None:
     """Write bytes into a file that takes the place of `out`."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
+    with in_place_of(out) as partial:
         partial.write_bytes(data)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -96,29 +96,18 @@ def _of_names(source: str, found: Match) -> Iterator[Finding]:
         )
     if not found.labels:
         return
-    sides: tuple[tuple[str, int, str, str, Sequence[str]], ...] = (
-        ("repeated_rows", found.rows.repeated, "rows repeat an id and its label",
-         "They are read once.", ()),
-        ("rows_without_id_or_label", found.rows.empty, "rows have no id or no label",
-         "They are left out.", ()),
-        ("ids_without_file", len(found.without_file), "ids of the CSV have no file",
-         "Their labels are left out.", found.without_file),
-        ("files_without_id", len(found.without_label), "files have no id in the CSV",
-         "They have no label and are left out.", [file.stem for file in found.without_label]),
-    )  # fmt: skip
-    for code, count, words, means, examples in sides:
-        if count:
-            yield Finding(
-                code=code,
-                topic="labels",
-                severity=Severity.WARNING,
-                found=f"{count} {words}; the CSV has {len(found.labels)} ids, the folder "
-                f"{len(found.files)} files.",
-                means=means,
-                remedy="An id is a file's name without .dcm: mend the CSV, or bring the files.",
-                counts={"count": count},
-                examples=tuple(examples[:EXAMPLES]),
-            )
+    for one in found.oddities:
+        yield Finding(
+            code=one.code,
+            topic="labels",
+            severity=Severity.WARNING,
+            found=f"{one.count} {one.what} {one.have}; the CSV has {len(found.labels)} ids, the "
+            f"folder {len(found.files)} files.",
+            means="They are read once." if one.code == "repeated_rows" else "They are left out.",
+            remedy="An id is a file's name without .dcm: mend the CSV, or bring the files.",
+            counts={"count": one.count},
+            examples=one.names[:EXAMPLES],
+        )
 
 
 @dataclass(frozen=True)

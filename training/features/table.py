@@ -21,6 +21,7 @@ from hub_model.contract import PreprocessSpec
 from training.bar import hidden
 from training.features.one_file import SCHEMA, Row, look
 from training.sources.ct_match import Match
+from training.whole_file import in_place_of
 
 FEATURES = "features.parquet"
 WORTH = 256  # files from which on it pays to start processes
@@ -65,6 +66,5 @@ def _rows(
 
 def write(out: Path, rows: Sequence[Row]) -> None:
     """Write the table; equal bytes for equal rows."""
-    partial_file = out.with_name(f".{out.name}.partial")
-    pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), partial_file, compression="zstd")
-    partial_file.replace(out)
+    with in_place_of(out) as file:
+        pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")

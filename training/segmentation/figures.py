@@ -103,7 +103,7 @@ def of_tally(
 
     whole = counts.pooled(groups)
     for name, values in (("dice_by_group", whole.dice), ("iou_by_group", whole.iou)):
-        _by_group(found, f"{prefix}.{name}", values, whole.present, groups, split)
+        _mean(found, f"{prefix}.{name}", values, whole.present, groups, split, by_group=True)
     return found
 
 
@@ -115,30 +115,15 @@ def _mean(
     groups: NDArray[np.str_],
     split: str,
     unit: str = "share",
+    *,
+    by_group: bool = False,
 ) -> None:
-    """Over some of the slices, each counting once."""
+    """Over some of the slices, each slice counting once, or each group."""
     if rows.any():
-        kept = values[rows]
+        kept, of = values[rows], groups[rows]
+        share = _share_of_group(of) if by_group else np.ones(len(of))
         found[name] = figure(
-            split, groups[rows], lambda drawn: float(kept[drawn].mean()), unit=unit
-        )
-
-
-def _by_group(
-    found: dict[str, Figure],
-    name: str,
-    values: Values,
-    rows: NDArray[np.bool_],
-    groups: NDArray[np.str_],
-    split: str,
-) -> None:
-    """Over some of the slices, each group counting once."""
-    if rows.any():
-        kept, share = values[rows], _share_of_group(groups[rows])
-        found[name] = figure(
-            split,
-            groups[rows],
-            lambda drawn: float(np.average(kept[drawn], weights=share[drawn])),
+            split, of, lambda drawn: float(np.average(kept[drawn], weights=share[drawn])), unit=unit
         )
 
 

@@ -32,6 +32,25 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Oddity:
+    """Something that is left out.
+
+    Args:
+        code: stable name.
+        count: of what.
+        what: "files", say.
+        have: what is odd about them, after `what`.
+        names: of them, where they have any.
+    """
+
+    code: str
+    count: int
+    what: str
+    have: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rows:
     """What a CSV of labels says.
 
@@ -143,16 +162,29 @@ class Match:
         """Of a file that is used."""
         return self.labels[file.stem]
 
-    def warnings(self, source: str) -> Iterator[str]:
-        """Sentences about rows, ids and files that are left out."""
-        for count, what in (
-            (self.rows.repeated, "rows of source {} repeat an id and its label"),
-            (self.rows.empty, "rows of source {} have no id or no label: left out"),
-            (len(self.without_file), "ids of source {} have no file"),
-            (len(self.without_label), "files of source {} have no label: left out"),
+    @property
+    def oddities(self) -> Iterator[Oddity]:
+        """Rows, ids and files that are left out."""
+        alone = tuple(file.stem for file in self.without_label)
+        for one in (
+            Oddity("repeated_rows", self.rows.repeated, "rows", "repeat an id and its label"),
+            Oddity(
+                "rows_without_id_or_label",
+                self.rows.empty,
+                "rows",
+                "have no id or no label: left out",
+            ),
+            Oddity(
+                "ids_without_file", len(self.without_file), "ids", "have no file", self.without_file
+            ),
+            Oddity("files_without_id", len(alone), "files", "have no label: left out", alone),
         ):
-            if count:
-                yield f"{count} {what.format(source)}"
+            if one.count:
+                yield one
+
+    def warnings(self, source: str) -> Iterator[str]:
+        """The same as sentences."""
+        return (f"{one.count} {one.what} of source {source} {one.have}" for one in self.oddities)
 
 
 def detail(source: Source) -> LabelFile:

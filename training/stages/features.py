@@ -39,6 +39,6 @@ def run(job: Job) -> None:
 
 def read(job: Job) -> Checks | None:
     """What it found; None where the recipe reads no such folder."""
-    if label_file(job.recipe) is None:
+    if job.recipe.data.labels is None:
         return None
     return Checks.model_validate_json((job.of("features") / CHECKS).read_bytes())
