@@ -40,20 +40,34 @@ class Epoch:
 
 
 def is_best(history: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
-    """Whether the last epoch is better than all before it, by early stopping's metric or NLL."""
+    """Whether the last epoch is better than all before it, by early stopping's metric or NLL.
+
+    Of a metric's equals the one of lower NLL is better: where the metric is as good as it can be
+    after the first epoch, the network is not.
+    """
     metric: Metric = "validation_nll" if spec is None else spec.metric
     *earlier, last = history
-    return all(last.gain(metric) > one.gain(metric) for one in earlier)
+    return all(_better(last, one, metric) for one in earlier)
 
 
 def has_stalled(phase: Sequence[Epoch], spec: EarlyStoppingSpec | None) -> bool:
     """Whether the epochs of a phase have gone without improvement for as long as is allowed."""
     if spec is None:
         return False
-    best, waited = -math.inf, 0
+    best: Epoch | None = None
+    waited = 0
     for one in phase:
-        value = one.gain(spec.metric)
-        waited = 0 if value > best + spec.min_delta else waited + 1
-        best = max(best, value) if waited == 0 else best
+        if best is None or _better(one, best, spec.metric, spec.min_delta):
+            best, waited = one, 0
+        else:
+            waited += 1
     own = spec.head_patience if phase and phase[0].phase == "head" else None
     return waited >= (own or spec.patience)
+
+
+def _better(one: Epoch, other: Epoch, metric: Metric, by: float = 0.0) -> bool:
+    """Whether an epoch is better than another by more than `by`; equals differ by their NLL."""
+    gain, against = one.gain(metric), other.gain(metric)
+    if gain == against:
+        return other.validation_nll - one.validation_nll > by
+    return gain > against + by

@@ -90,7 +90,10 @@ class FocalSpec(Node):
 
 
 class EarlyStoppingSpec(Node):
-    """Ends a phase once a metric has not improved for `patience` epochs of it."""
+    """Ends a phase once a metric has not improved for `patience` epochs of it.
+
+    Where it stays the same, a lower NLL is an improvement too.
+    """
 
     metric: Metric
     patience: Annotated[int, Field(ge=1)]  # epochs
