@@ -194,7 +194,8 @@ def _missing(classes: Classes, names: Sequence[str]) -> Iterator[Finding]:
             found=f"{len(missing)} classes have no image in a split: {listed}.",
             means="Every split needs images of every class: nothing can be learnt, calibrated or "
             "measured of one that it lacks.",
-            remedy="Give the split a larger share, choose another data.split_seed, or add images.",
+            remedy="Give the split a larger share, choose another data.split_seed or let counts "
+            "choose it (balanced), or add images.",
             counts={"classes": len(missing)},
         )
 

@@ -64,7 +64,7 @@ class Records:
         for record in self._here(self.everything(), "divided"):
             why = doubt(record, review)
             official = record.official_split == "test"
-            group = side(record.group or "", data.shares, data.split_seed) == "test"
+            group = side(record.group or "", data.shares, data.stated_seed) == "test"
             if why is not None and (official if data.scheme == "official" else group):
                 found.append((record, why))
         return found
@@ -212,7 +212,7 @@ class Records:
         data, kept = self.recipe.data, []
         for record in self._grouped(chain.from_iterable(map(self._stream, names))):
             divided = "divided" in self._roles(record)
-            where = side(record.group or "", data.shares, data.split_seed) if divided else "train"
+            where = side(record.group or "", data.shares, data.stated_seed) if divided else "train"
             if where == "train" and not (divided and data.scheme == "official"):
                 kept.append(record)
         return kept

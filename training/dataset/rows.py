@@ -81,6 +81,11 @@ def millimetres(record: Record) -> dict[str, float | None]:
     return {"row_mm": row, "column_mm": column}
 
 
+def group_of(record: Record, seen: Seen) -> str:
+    """Whom an image is kept together with: its pixels' copies, where its source says nobody."""
+    return record.group or f"pixels-{seen.sha256[:16]}"
+
+
 def look(record: Record) -> Seen | str:
     """Decode a record's image and mask and hash their pixels.
 
@@ -171,7 +176,7 @@ class Plan:
 
     def _row(self, record: Record, seen: Seen, ledger: Ledger) -> dict[str, Any]:
         label = self.label(record)
-        group = record.group or f"pixels-{seen.sha256[:16]}"
+        group = group_of(record, seen)
         split, number = self.split(record, group), fold(group, FOLDS, self.seed)
         ledger.entries.append(
             Entry(

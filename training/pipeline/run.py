@@ -33,6 +33,7 @@ from training.stages import Job
 from training.whole_file import write_json
 
 RECIPE, PLAN, WORK, LOCK = "recipe.json", "plan.json", ".work", ".lock"
+BUILT = "split/dataset/report.json"  # says what the dataset is and how it was divided
 INTERRUPTED = 130  # exit code
 _LOG = logging.getLogger(__name__)
 _STATUS: dict[Action, Status] = {
@@ -132,7 +133,7 @@ class Run:
             if step.record is not None and step.digest is not None:
                 line.tell(step.record)
             done[stage.name] = step
-            told.data = _data(self.folder)
+            told.data, told.seeds = _data(self.folder), _seeds(self.recipe, self.folder)
             told.write(self.folder)
             if step.digest is not None:
                 gates.check(self.recipe, stage.name, self.folder / stage.name)
@@ -211,7 +212,7 @@ class Run:
             run_id=self.folder.name,
             recipe=self.recipe.name,
             recipe_hash=self.recipe.digest,
-            seeds={"seed": self.recipe.seed, "data.split_seed": self.recipe.data.split_seed},
+            seeds=_seeds(self.recipe, self.folder),
             commit=code_commit(),
             command=manifest.command(),
             started=manifest.now(),
@@ -269,10 +270,20 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def _seeds(recipe: Recipe, folder: Path) -> dict[str, int]:
+    """Those that are known; that of the split may be chosen when the dataset is built."""
+    found, split = {"seed": recipe.seed}, recipe.data.split_seed
+    if split != "balanced":
+        found["data.split_seed"] = split
+    elif (built := folder / BUILT).is_file():
+        found["data.split_seed"] = json.loads(built.read_text())["seed"]
+    return found
+
+
 def _data(folder: Path) -> dict[str, str]:
     """What was read, as far as the stages have come: sources by name, and the dataset."""
     found = {}
-    sources, built = folder / "fetch" / "sources.json", folder / "split" / "dataset" / "report.json"
+    sources, built = folder / "fetch" / "sources.json", folder / BUILT
     if sources.is_file():
         for name, one in json.loads(sources.read_text()).items():
             found[name] = f"{one['origin']} {one['digest'] or ''}".strip()

@@ -56,8 +56,10 @@ class DataSpec(Node):
     # A split that the shipped network learns from besides "train": where `policy.chosen_on` is
     # "folds", nothing else needs the threshold split.
     also_learnt: Literal["threshold"] | None = None
-    # Chosen by the classes' counts, see splits.balanced_seed.
-    split_seed: Annotated[int, Field(ge=0)]
+    # Chosen by the classes' counts, see splits.balanced_seed. "balanced": so when the dataset is
+    # built, whose report names it; for data that the recipe has not seen. Added files may choose
+    # another: state the number to keep everyone where he is.
+    split_seed: Annotated[int, Field(ge=0)] | Literal["balanced"]
     strangers: Annotated[tuple[StrangerSpec, ...], Field(min_length=2)]
     patients: Annotated[int, Field(ge=1)] | None = None  # how many to draw; phantom source only
 
@@ -82,6 +84,13 @@ class DataSpec(Node):
             )
         if len(set(names)) < len(names):
             raise ValueError(f"strangers {names} repeat a name")
+        if self.split_seed == "balanced" and (
+            self.several or self.review is not None or self.scheme == "official"
+        ):
+            raise ValueError(
+                "split_seed is 'balanced', and what is learnt from or set aside depends on it "
+                "(finding_only, also, left_out, review, or scheme 'official'): state a number"
+            )
         sources = self.sources
         if twice := sorted({name for name in sources if sources.count(name) > 1}):
             raise ValueError(
@@ -95,6 +104,13 @@ class DataSpec(Node):
         """The recipe's own source and those beside it; no strangers."""
         also, left_out = ([one.source for one in some] for some in (self.also, self.left_out))
         return (self.source, *self.finding_only, *also, *left_out)
+
+    @property
+    def stated_seed(self) -> int:
+        """`split_seed` where something else depends on it, and it is therefore a number."""
+        if self.split_seed == "balanced":
+            raise TypeError("split_seed is 'balanced': it is known when the dataset is built")
+        return self.split_seed
 
     @property
     def untaught(self) -> tuple[str, ...]:

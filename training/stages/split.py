@@ -6,6 +6,8 @@ import logging
 from dataclasses import replace
 
 from training import dataset
+from training.dataset.rows import group_of, look
+from training.dataset.splits import balanced_seed
 from training.evidence.joined import join
 from training.linkage import groups
 from training.records import Records
@@ -37,9 +39,28 @@ def run(job: Job) -> None:
         label_names=recipe.labels,
         shares=data.shares,
         scheme="group" if data.scheme == "group" else "official_leaky",
-        seed=data.split_seed,
+        seed=_balanced(found) if data.split_seed == "balanced" else data.split_seed,
         out=job.out / DATASET,
     )
     for sentence in built.warnings:
         _LOG.warning(sentence)
     _LOG.info("built %s", built.fingerprint[:12], extra={"data": {"images": built.images}})
+
+
+def _balanced(found: Records) -> int:
+    """The seed under which the classes come out most even over the splits, by their counts."""
+    groups, classes = [], []
+    for record in found.learnt():
+        if record.group:
+            groups.append(record.group)
+        elif isinstance(seen := look(record), str):  # the build leaves it out
+            continue
+        else:
+            groups.append(group_of(record, seen))
+        classes.append(record.label or "")
+    seed, worst = balanced_seed(groups, classes, found.recipe.data.shares)
+    _LOG.info(
+        "split_seed %d: no class is further than %.0f %% from its share of a split",
+        seed, 100 * worst,
+    )  # fmt: skip
+    return seed

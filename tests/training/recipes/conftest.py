@@ -67,9 +67,9 @@ SHORT = {  # a recipe to what makes it a matter of seconds
     ),
     "ct_binary": (
         "preprocess.size=32", *TRUNK, "train.batch=16", "train.head.epochs=1",
-        "train.finetune.epochs=3", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
-        "crossval.folds=3", "threshold.sens_target=0.5", "threshold.draws=20",
-        "policy.confidence=0.6", "guard.refusal=0.2",
+        "train.head.sizes=[32]", "train.finetune.sizes=[32]", "train.finetune.epochs=3",
+        "train.finetune.lr=3.0e-3", "train.ema_decay=0.5", "crossval.folds=3", "threshold.sens_target=0.5",
+        "threshold.draws=20", "policy.confidence=0.6", "guard.refusal=0.2",
     ),
     "mri_tumor_binary_small_cnn": (
         "preprocess.size=64", "train.finetune.epochs=9", "train.finetune.lr=3.0e-3",
@@ -134,8 +134,9 @@ def finish(
                 patch.setattr("training.statistics.DRAWS", 60)  # intervals have tests of their own
                 own = root / "ct" if name == "ct_binary" else root
                 given = (*SHORT[name], *overrides, f"data.root={own}")
-                seed = _seed(recipe.load(name, given))
-                found = recipe.load(name, (*given, f"data.split_seed={seed}"))
+                found = recipe.load(name, given)
+                if found.data.split_seed != "balanced":
+                    found = recipe.load(name, (*given, f"data.split_seed={_seed(found)}"))
                 pipeline.run(found, runs / f"{name}-{len(done)}")
             done[key] = Finished(found, runs / f"{name}-{len(done)}")
         return done[key]

@@ -93,7 +93,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
         "mri_tumor_multitask": ("two epochs of the decoder alone", "16 of classes"),
         "mri_lgg_multitask": ("five folds", "16 epochs at 96 to 160 pixels"),
         "mri_brats_multitask": ("7 epochs at 128 and 160 pixels", "eight slices"),
-        "ct_binary": ("15 epochs at 224 pixels", "five folds", "ResNet18", "percentile 98"),
+        "ct_binary": ("15 epochs at 160 to 224 pixels", "five folds", "ResNet18", "percentile 98"),
     }
     for name, phrases in said.items():
         assert [one for one in phrases if one not in prose(name)] == []
