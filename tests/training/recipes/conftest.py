@@ -68,8 +68,9 @@ SHORT = {  # a recipe to what makes it a matter of seconds
     "ct_binary": (
         "preprocess.size=32", *TRUNK, "train.batch=16", "train.head.epochs=1",
         "train.head.sizes=[32]", "train.finetune.sizes=[32]", "train.finetune.epochs=3",
-        "train.finetune.lr=3.0e-3", "train.ema_decay=0.5", "crossval.folds=3", "threshold.sens_target=0.5",
-        "threshold.draws=20", "policy.confidence=0.6", "guard.refusal=0.2",
+        "train.finetune.lr=3.0e-3", "train.ema_decay=0.5", "crossval.folds=3",
+        "threshold.sens_target=0.5", "threshold.draws=20", "policy.confidence=0.6",
+        "guard.refusal=0.2",
     ),
     "mri_tumor_binary_small_cnn": (
         "preprocess.size=64", "train.finetune.epochs=9", "train.finetune.lr=3.0e-3",
