@@ -59,7 +59,10 @@ class Chosen:
 
 
 def choose(table: Table, bounds: Floats, wanted: Wanted) -> Chosen:
-    """The threshold that the rule picks; of equally good ones the lowest, which finds most.
+    """The threshold that the rule picks; of equally good ones that which finds most.
+
+    Where no image scores between some thresholds they are one choice, and the middle of them is
+    taken: it is the furthest from both sides.
 
     Args:
         table: rates at `T` thresholds over the folds.
@@ -77,7 +80,7 @@ def choose(table: Table, bounds: Floats, wanted: Wanted) -> Chosen:
                 "no fold has an image with the finding, so no threshold has an F1: divide by fewer "
                 "folds, or bring more images with the finding"
             )
-        best = int(np.nanargmax(f1))
+        best = _middle(table, int(np.nanargmax(f1)))
         return _chosen(table, bounds, best, best)
     reached = _reached(table, bounds, wanted)
     eligible = np.flatnonzero(np.nan_to_num(reached, nan=-1.0) >= wanted.target)
@@ -89,11 +92,21 @@ def choose(table: Table, bounds: Floats, wanted: Wanted) -> Chosen:
             "(threshold.sens_target), train a better network, or bring more groups with the finding"
         )
     ppv = np.nan_to_num(table.mean("ppv")[eligible], nan=-1.0)
-    return _chosen(table, bounds, int(eligible[np.argmax(ppv)]), int(eligible[-1]))
+    best = _middle(table, int(eligible[np.argmax(ppv)]))
+    return _chosen(table, bounds, best, int(eligible[-1]))
 
 
 def _reached(table: Table, bounds: Floats, wanted: Wanted) -> Floats:
     return table.mean("sensitivity") if wanted.reach == "mean" else bounds
+
+
+def _middle(table: Table, first: int) -> int:
+    """Number of the middle one of the thresholds from a number on that cut every fold alike."""
+    alike = np.ones(len(table.thresholds) - first, bool)
+    for counts in table.folds.values():
+        alike &= (counts.tp[first:] == counts.tp[first]) & (counts.fp[first:] == counts.fp[first])
+    last = first + int(np.argmin(np.append(alike, False))) - 1
+    return (first + last) // 2
 
 
 def _chosen(table: Table, bounds: Floats, at: int, last: int) -> Chosen:

@@ -57,3 +57,15 @@ def test_folds_without_the_finding_have_no_f1_to_choose_by():
     none = of_folds(some.score, np.zeros_like(some.positive), some.folds, TAUS)
     with pytest.raises(NoOperatingPoint, match="no fold has an image with the finding"):
         choose(none, np.zeros(len(TAUS)), replace(ASKED, strategy="max_f1"))
+
+
+@pytest.mark.parametrize("strategy", ["sens_target", "max_f1"])
+def test_where_no_image_scores_the_middle_of_the_gap_is_taken(strategy):
+    """Every image without the finding scores at most 0.2, every one with it at least 0.6."""
+    some = scored()
+    random = np.random.default_rng(1)
+    low, high = random.uniform(0.0, 0.2, len(some.score)), random.uniform(0.6, 1, len(some.score))
+    apart = replace(some, score=np.where(some.positive, high, low))
+    chosen = select(apart, TAUS, replace(ASKED, strategy=strategy))
+    assert chosen.threshold == pytest.approx(0.4, abs=0.02)
+    assert chosen.rates["sensitivity"] == chosen.rates["ppv"] == 1
