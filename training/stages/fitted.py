@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.numpy import load_file as load_arrays
@@ -103,10 +104,12 @@ def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
 
 def asked(job: Job) -> Asked:
     """What the thresholds are chosen on; nobody is held to a type that was not taught."""
+    untaught = job.recipe.data.untaught
     if job.recipe.policy.chosen_on == "threshold":
-        return of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
+        found = of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
+        return replace(found, inputs=found.inputs.without_types(untaught))
     by_group = next(one for one in folds(job) if one.by == "group")
-    data = prepared.folded(job).without_types(job.recipe.data.untaught)
+    data = prepared.folded(job).without_types(untaught)
     return out_of_fold(data, by_group.logits)
 
 
