@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hub_model import calibration, engine, preprocess, uncertainty
 from hub_model.case import Case
 from hub_model.contract import DECODER_WEIGHTS, PreprocessSpec
+from hub_model.engine.base import Floats, Outputs
 from hub_model.errors import UsageError
 from hub_model.policy import Decision
 from hub_model.predictor import Explained, GuardedClassifier
@@ -27,6 +28,8 @@ from hub_model.volumes.measured import Measured
 from hub_model.volumes.placing import on_slice
 
 Mask = NDArray[np.bool_]
+DRAWS = 100  # of dropout; their figures then differ by some percent from those of infinitely many
+SEED = 0  # of the draws
 
 
 class NoDecoderError(UsageError):
@@ -57,6 +60,25 @@ class SliceDoubt:
     map: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class DropoutDoubt:
+    """How much the class depends on single units of the head: Monte-Carlo dropout before it.
+
+    The same draws are made of every case, so the same case gets the same figures of a revision.
+
+    Args:
+        samples: draws, each a network of its own that judges all slices.
+        rate: share of units that a draw drops, the one that was trained with.
+        entropy: predictive entropy of the class, nats.
+        information: mutual information of the class, nats.
+    """
+
+    samples: int
+    rate: float
+    entropy: float
+    information: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseDoubt:
     """How much the network's looks at a case and at its mirror image differ.
@@ -66,12 +88,15 @@ class CaseDoubt:
         entropy: predictive entropy of the class, nats.
         information: mutual information of the class, nats.
         slices: of the masks that are shown.
+        dropout: the same of the class by dropout; None where the revision does not say that its
+            head was trained with any.
     """
 
     looks: int
     entropy: float
     information: float
     slices: tuple[SliceDoubt, ...]
+    dropout: DropoutDoubt | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without the maps."""
@@ -79,6 +104,7 @@ class CaseDoubt:
             "looks": self.looks,
             "class_entropy": self.entropy,
             "class_information": self.information,
+            "dropout": None if self.dropout is None else asdict(self.dropout),
             "slices": [
                 {"index": one.index, "entropy": one.entropy, "information": one.information}
                 for one in self.slices
@@ -199,26 +225,56 @@ def _doubt(classifier: GuardedClassifier, case: Case, found: Explained) -> CaseD
     masks = {one.index: one.mask for one in found.masks}
     valid = [report.index for report in found.decision.slices if report.valid]
     step = max(1, engine.MAX_BATCH // len(LEFT_RIGHT))
-    classes, slices = [], []
+    classes, slices, plain = [], [], []
     for group in (sorted(masks), [index for index in valid if index not in masks]):
         for start in range(0, len(group), step):
             indices = group[start : start + step]
             images = np.stack([found.images[index] for index in indices])
-            probs, pixels = _looks(classifier, images, masks=indices[0] in masks)
+            outputs, probs, pixels = _looks(classifier, images, masks=indices[0] in masks)
             classes.append(probs)
+            plain.append((outputs.embedding[: len(images)], outputs.logits[: len(images)]))
             if pixels is not None:
                 cleaned = np.stack([masks[index] for index in indices])
                 slices += _of_slices(case, indices, pixels, cleaned, places)
     whole = uncertainty.of_case(np.concatenate(classes, axis=1))
+    embedding, logits = (np.concatenate(part) for part in zip(*plain, strict=True))
     return CaseDoubt(
-        len(LEFT_RIGHT), float(whole.entropy[0]), float(whole.information[0]), tuple(slices)
+        looks=len(LEFT_RIGHT),
+        entropy=float(whole.entropy[0]),
+        information=float(whole.information[0]),
+        slices=tuple(slices),
+        dropout=_dropout(classifier, embedding, logits),
     )
+
+
+def _dropout(
+    classifier: GuardedClassifier, embedding: Floats, logits: Floats
+) -> DropoutDoubt | None:
+    """From what one pass over the `N` valid slices gave, `(N, D)` and `(N, K)`."""
+    stated = classifier.bundle.environment.recipe.get("model")
+    rate = stated.get("drop_rate") if isinstance(stated, dict) else None
+    if not isinstance(rate, float) or not 0 < rate < 1:
+        return None
+    samples = uncertainty.head_samples(
+        embedding,
+        classifier.engine.classifier_weight,
+        logits,
+        rate=rate,
+        draws=DRAWS,
+        temperature=classifier.bundle.temperature.temperature,
+        seed=SEED,
+    )
+    whole = uncertainty.of_case(samples)
+    return DropoutDoubt(DRAWS, rate, float(whole.entropy[0]), float(whole.information[0]))
 
 
 def _looks(
     classifier: GuardedClassifier, images: NDArray[np.uint8], *, masks: bool
-) -> tuple[NDArray[np.float64], Doubt | None]:
-    """Probabilities `(T, N, K)` of the classes and, if asked for, doubt about the masks."""
+) -> tuple[Outputs, NDArray[np.float64], Doubt | None]:
+    """The pass, probabilities `(T, N, K)` of the classes and, if asked for, doubt about the masks.
+
+    The first `N` rows of the pass are the images as they lie.
+    """
     config = classifier.bundle.config.neuroguard
     outputs = engine.run(
         classifier.engine,
@@ -229,10 +285,10 @@ def _looks(
     flat = calibration.probabilities(outputs.logits, classifier.bundle.temperature.temperature)
     probs = flat.reshape(len(LEFT_RIGHT), len(images), -1)
     if not masks or config.masks is None:
-        return probs, None
+        return outputs, probs, None
     drawn = calibration.mask_probabilities(outputs.masks.logits, config.masks.temperature)
     samples = drawn.reshape(len(LEFT_RIGHT), *images.shape)
-    return probs, uncertainty.of_masks(uncertainty.flipped_back(samples, LEFT_RIGHT))
+    return outputs, probs, uncertainty.of_masks(uncertainty.flipped_back(samples, LEFT_RIGHT))
 
 
 def _of_slices(

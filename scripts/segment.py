@@ -52,7 +52,9 @@ def segment(
     uncertainty: Annotated[
         bool,
         typer.Option(
-            "--uncertainty", help="Ask about the mirror image of every slice too: twice the time."
+            "--uncertainty",
+            help="Ask about the mirror image of every slice too: twice the time. And how much the "
+            "class depends on single units of the head (dropout): no time.",
         ),
     ] = False,
     as_json: Annotated[
@@ -168,6 +170,11 @@ def _described(name: str, found: Segmented, paths: list[Path]) -> str:
             f"  entropy of the class {found.doubt.entropy:.3f} nats, mutual information "
             f"{found.doubt.information:.3f}, over {found.doubt.looks} looks"
         )
+        if (head := found.doubt.dropout) is not None:
+            lines.append(
+                f"  by dropout {head.entropy:.3f} nats and {head.information:.3f}, over "
+                f"{head.samples} samples"
+            )
     lines += [f"  wrote {path}" for path in paths]
     return "\n".join(lines)
 

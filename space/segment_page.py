@@ -135,8 +135,14 @@ def _link(found: Segmented) -> str:
 def _doubt(doubt: CaseDoubt | None) -> str:
     if doubt is None:
         return ""
+    head = doubt.dropout
     rows: Sequence[tuple[str, ...]] = [
         ("Class of the case", f"{doubt.entropy:.3f}", f"{doubt.information:.3f}"),
+        *(
+            [("Class, by dropout", f"{head.entropy:.3f}", f"{head.information:.3f}")]
+            if head is not None
+            else []
+        ),
         *(
             (f"Mask of slice {one.index + 1}", f"{one.entropy:.3f}", f"{one.information:.3f}")
             for one in doubt.slices
@@ -145,7 +151,9 @@ def _doubt(doubt: CaseDoubt | None) -> str:
     note = (
         "In nats, 0 is sure. A pixel can reach "
         f"{MOST:.2f}. Entropy is all doubt, mutual information what {doubt.looks} looks, at the "
-        "case and at its mirror image, disagree about. No threshold is set on either."
+        "case and at its mirror image, disagree about"
+        + ("" if head is None else f"; by dropout, what {head.samples} thinned heads do")
+        + ". No threshold is set on any."
     )
     shown = table("How sure", ("Of what", "Entropy", "Mutual information"), rows)
     return f'<section><h3>Uncertainty</h3>{shown}<p class="ng-small">{note}</p></section>'

@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 EMBEDDING = RNG.normal(size=(3, 12)).astype(np.float32)
 WEIGHT = RNG.normal(size=(4, 12)).astype(np.float32)
 BIAS = RNG.normal(size=4).astype(np.float32)
+PLAIN = EMBEDDING @ WEIGHT.T + BIAS
 
 
 def probs(logits):
@@ -27,7 +28,7 @@ def probs(logits):
 
 def sampled(draws, seed=1, rate=0.3, temperature=1.5):
     return head_samples(
-        EMBEDDING, WEIGHT, BIAS, rate=rate, draws=draws, temperature=temperature, seed=seed
+        EMBEDDING, WEIGHT, PLAIN, rate=rate, draws=draws, temperature=temperature, seed=seed
     )
 
 
@@ -111,8 +112,20 @@ def test_head_dropout_is_torchs_in_distribution():
 
 
 def test_head_dropout_without_a_rate_is_a_plain_pass():
-    plain = calibration.probabilities(EMBEDDING @ WEIGHT.T + BIAS, 1.5)
+    plain = calibration.probabilities(PLAIN, 1.5)
     np.testing.assert_allclose(sampled(2, rate=0.0), np.stack([plain, plain]), atol=1e-6)
+
+
+def test_a_draw_is_one_network_for_all_slices():
+    """So slices that say the same of themselves leave a case as doubtful as each of them."""
+    twice = head_samples(
+        np.repeat(EMBEDDING[:1], 40, axis=0), WEIGHT, np.repeat(PLAIN[:1], 40, axis=0),
+        rate=0.5, draws=50, temperature=1.0, seed=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(twice, np.repeat(twice[:, :1], 40, axis=1), atol=1e-6)
+    each, case = uncertainty.of_classes(twice), uncertainty.of_case(twice)
+    np.testing.assert_allclose(case.information, each.information[:1], atol=1e-6)
+    assert case.information > 0.05
 
 
 def test_the_same_seed_gives_the_same_draws_and_another_others():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from hub_model.case import Case
@@ -44,12 +45,22 @@ class SliceDoubtAnswer(Base):
     map: str | None  # data: address of a PNG; 255 where in and out of the mask are as likely
 
 
+class DropoutAnswer(Base):
+    """How much the class depends on single units of the head."""
+
+    samples: int
+    rate: float  # share of units that each sample leaves out
+    entropy: float  # of the class, nats
+    information: float  # of the class, nats
+
+
 class DoubtAnswer(Base):
     """How much the network's looks at a case and at its mirror image differ."""
 
     looks: int
     class_entropy: float  # nats
     class_information: float  # nats
+    dropout: DropoutAnswer | None  # null where the head was trained without, as far as is stated
     slices: tuple[SliceDoubtAnswer, ...]
 
 
@@ -115,6 +126,7 @@ def _doubt(doubt: CaseDoubt, *, pictures: bool) -> DoubtAnswer:
         looks=doubt.looks,
         class_entropy=doubt.entropy,
         class_information=doubt.information,
+        dropout=None if doubt.dropout is None else DropoutAnswer(**asdict(doubt.dropout)),
         slices=tuple(
             SliceDoubtAnswer(
                 index=one.index,

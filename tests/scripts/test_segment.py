@@ -85,6 +85,7 @@ def test_doubt_is_told_for_class_and_masks_where_it_is_asked_for(
     assert plain["uncertainty"] is None
     doubt = asked["uncertainty"]
     assert doubt["looks"] == 2
+    assert doubt["dropout"] is None  # no recipe says that it was trained with any
     assert doubt["class_information"] == pytest.approx(0, abs=1e-6)  # it says one class of all
     assert [one["index"] for one in doubt["slices"]] == asked["masked_slices"] == [0]
     assert 0 <= doubt["slices"][0]["information"] <= doubt["slices"][0]["entropy"] <= np.log(2)

@@ -241,7 +241,13 @@ def published_folds(
             "out"
         )
     own = [group for group, name in zip(groups, stated, strict=True) if name in names]
-    assert_disjoint(own, published)
+    try:
+        assert_disjoint(own, published)
+    except LeakError as error:
+        raise LeakError(
+            f"of the published folds, {error}; leave crossval.published out, and the groups are "
+            "divided anew"
+        ) from error
     fold_of = {group: names[name] for group, name in zip(own, published, strict=True)}
     rest = [index for index, group in enumerate(groups) if group not in fold_of]
     if rest:

@@ -114,7 +114,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     drawn.br35h(cache, others)
     drawn.lgg(cache, drawn.pictures(70, 2, seed=15))
     drawn.brats(root, 60, seed=1000)
-    drawn.figshare(root, drawn.pictures(80, 2, seed=17))
+    drawn.figshare(root, drawn.pictures(64, 2, seed=19))
     drawn.stroke(cache, others)
     drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
     drawn.folders(root, 40, seed=14)
