@@ -13,6 +13,7 @@ import typer
 from scripts import (
     bench,
     bench_api,
+    bench_masks,
     bench_train,
     bundle,
     dataset,
@@ -60,6 +61,7 @@ app.command("monitor")(monitor.monitor)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.command("bench-api")(bench_api.bench_api)
+app.command("bench-masks")(bench_masks.bench_masks)
 app.command("bench-train")(bench_train.bench_train)
 
 
