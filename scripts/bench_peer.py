@@ -186,7 +186,7 @@ def pipeline(folder: Path) -> Callable[[list[Image.Image]], list[Any]]:
     ask.model.timm_model.register_forward_pre_hook(
         lambda _, given: (given[0][:, :channels], *given[1:])
     )
-    return ask  # type: ignore[no-any-return]
+    return ask
 
 
 def head_box(grey: Floats, spec: PreprocessSpec) -> tuple[int, int, int, int]:
