@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,22 +16,23 @@ from hub_model import (
     contract,
     engine,
     explain,
+    golden,
     image_statistics,
     mask_policy,
     policy,
     preprocess,
     quality,
 )
+from hub_model.ahead import ahead
 from hub_model.bundle import Bundle
 from hub_model.case import Case, Slice
 from hub_model.engine import Engine, Kind, Outputs
-from hub_model.errors import BundleError
-from hub_model.guard import Features, Guard
+from hub_model.guard import Features
 from hub_model.policy import Decision, Evidence
 from hub_model.preprocess import Prepared
 
-GOLDEN_TOLERANCE = 1e-4  # largest difference allowed between golden and recomputed values
-THREADS = 2  # that decode and prepare; the network runs in the calling thread alone
+THREADS = 2  # that prepare; the network runs in the calling thread alone
+Progress = Callable[[int], object]  # told how many more slices are done
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,8 @@ class Explained:
 class _Look:
     """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`.
 
-    `masks` are of the slices that the network calls a finding, if there is a decoder.
+    `examined` is empty unless it was to be kept; `masks` are of the slices that the network calls a
+    finding, if there is a decoder.
     """
 
     examined: list[Examined]
@@ -117,7 +118,7 @@ class GuardedClassifier:
         self.bundle = bundle
         self.revision = revision
         self._engine: Engine = engine.load(bundle.folder, bundle.config, kind)
-        self._check_golden()
+        golden.check(self._engine, bundle)
 
     @classmethod
     def from_folder(cls, folder: str | Path, kind: Kind | None = None) -> GuardedClassifier:
@@ -159,13 +160,20 @@ class GuardedClassifier:
         """Class names in the network's order."""
         return self.bundle.config.label_names
 
-    def predict(self, case: Case) -> Decision:
-        """The verdict on one case."""
-        return self.predict_many([case])[0]
+    def predict(self, case: Case, progress: Progress | None = None) -> Decision:
+        """The verdict on one case.
+
+        Beside the case itself memory holds two batches of prepared slices, and a few kB a slice.
+
+        Args:
+            case: any case.
+            progress: called after each batch with the number of slices that were done since.
+        """
+        return self._decide(self._look([case], keep=False, progress=progress))[0]
 
     def predict_many(self, cases: Sequence[Case]) -> list[Decision]:
         """Verdicts on several cases, their slices batched together."""
-        return self._decide(self._look(cases, maps=False))
+        return self._decide(self._look(cases, keep=False))
 
     def evidence(self, case: Case) -> Evidence:
         """The figures behind a verdict, without the policy. For evaluation, never for users."""
@@ -173,11 +181,16 @@ class GuardedClassifier:
 
     def evidence_many(self, cases: Sequence[Case]) -> list[Evidence]:
         """Evidence on several cases, their slices batched together."""
-        return self._look(cases, maps=False).evidence
+        return self._look(cases, keep=False).evidence
 
-    def explain(self, case: Case) -> Explained:
-        """The verdict on one case together with what it rests on, from one pass."""
-        look = self._look([case], maps=True)
+    def explain(self, case: Case, progress: Progress | None = None) -> Explained:
+        """The verdict on one case together with what it rests on, from one pass.
+
+        Args:
+            case: any case.
+            progress: as of `predict`.
+        """
+        look = self._look([case], keep=True, progress=progress)
         (decision,) = self._decide(look)
         return Explained(
             decision,
@@ -189,9 +202,7 @@ class GuardedClassifier:
 
     def examine(self, pieces: Sequence[Slice]) -> list[Examined]:
         """What is asked of every slice before the network is."""
-        prepared = self._prepare(pieces)
-        pairs = zip(pieces, prepared, strict=True)
-        return [Examined(ready, self._reasons(piece, ready)) for piece, ready in pairs]
+        return list(self._examined(pieces))
 
     def _maps(self, decision: Decision, look: _Look) -> tuple[SliceMap, ...]:
         if decision.label is None:
@@ -210,7 +221,7 @@ class GuardedClassifier:
         spec = self.bundle.config.neuroguard.masks
         if spec is None:
             return decided
-        masked = np.zeros(len(look.examined), bool)
+        masked = np.zeros(sum(len(one.slice_reasons) for one in look.evidence), bool)
         masked[[one.index for one in look.masks if one.mask.any()]] = True
         ends = np.cumsum([len(one.slice_reasons) for one in look.evidence])[:-1]
         cases = zip(decided, np.split(masked, ends), strict=True)
@@ -232,16 +243,47 @@ class GuardedClassifier:
         probs = calibration.probabilities(logits, self.bundle.temperature.temperature)
         return self.bundle.config.neuroguard.finding.likelier(probs, self.label_names)
 
-    def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
-        """One pass over the slices of several cases."""
+    def _look(
+        self, cases: Sequence[Case], *, keep: bool, progress: Progress | None = None
+    ) -> _Look:
+        """One pass over the slices of several cases, a batch after the other.
+
+        Args:
+            cases: any number.
+            keep: what was examined of the slices, and their feature maps.
+            progress: as of `predict`.
+        """
         pieces = [piece for case in cases for piece in case.slices]
-        examined = self.examine(pieces)
-        valid = [index for index, one in enumerate(examined) if not one.reasons]
-        prepared = {index: examined[index].prepared for index in valid}
-        outputs = self._run(list(prepared.values()), maps=maps)
+        reasons: list[tuple[contract.Reason, ...]] = []
+        examined: list[Examined] = []
+        valid: list[int] = []
+        seen: list[NDArray[np.float32]] = []
+
+        def batches() -> Iterator[NDArray[np.uint8]]:
+            """Of slices that may be asked about; prepared while the network runs on the last."""
+            images, told = [], 0
+            for index, one in enumerate(self._examined(pieces)):
+                reasons.append(one.reasons)
+                if keep:
+                    examined.append(one)
+                if not one.reasons:
+                    valid.append(index)
+                    seen.append(image_statistics.statistics(pieces[index], one.prepared))
+                    images.append(one.prepared.image)
+                if len(images) == engine.MAX_BATCH:
+                    yield np.array(images)
+                    images = []
+                    told = _tell(progress, told, len(reasons))
+            if images:
+                yield np.array(images)
+            _tell(progress, told, len(reasons))
+
+        wanted = self._calls_finding if self._engine.draws else None
+        outputs = engine.run_batches(self._engine, batches(), maps=keep, masks=wanted)
         probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
-        seen = [image_statistics.statistics(pieces[index], prepared[index]) for index in valid]
-        features = _features(outputs, seen)
+        features = Features(
+            outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen)
+        )
         p_in_domain = self.bundle.guard.p_in_domain(features)
         ends = np.cumsum([0, *(len(case.slices) for case in cases)])
         finding = self.bundle.config.neuroguard.finding
@@ -253,7 +295,7 @@ class GuardedClassifier:
                     label_names=self.label_names,
                     none_labels=finding.none_labels,
                     finding=finding.name,
-                    slice_reasons=tuple(one.reasons for one in examined[start:end]),
+                    slice_reasons=tuple(reasons[start:end]),
                     logits=outputs.logits[rows],
                     probabilities=probs[rows],
                     p_in_domain=p_in_domain[rows],
@@ -261,10 +303,14 @@ class GuardedClassifier:
             )
         return _Look(examined, valid, outputs, found, self._masks(outputs, valid))
 
-    def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
-        spec = self._engine.preprocess
-        with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(lambda piece: preprocess.prepare(piece, spec), pieces))
+    def _examined(self, pieces: Sequence[Slice]) -> Iterator[Examined]:
+        """Every slice, in order, made in threads a batch ahead."""
+
+        def make(piece: Slice) -> Examined:
+            prepared = preprocess.prepare(piece, self._engine.preprocess)
+            return Examined(prepared, self._reasons(piece, prepared))
+
+        return ahead(make, pieces, threads=THREADS, most=engine.MAX_BATCH)
 
     def _reasons(self, piece: Slice, prepared: Prepared) -> tuple[contract.Reason, ...]:
         spec, facts = self._engine.preprocess, self.bundle.config.neuroguard.facts
@@ -272,57 +318,12 @@ class GuardedClassifier:
             piece, prepared, self.bundle.policy.quality, spec.crop_threshold
         )
 
-    def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
-        size = self._engine.preprocess.size
-        images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
-        wanted = self._calls_finding if self._engine.draws else None
-        return engine.run(self._engine, images, maps=maps, masks=wanted)
 
-    def _check_golden(self) -> None:
-        """The golden inputs must give the golden outputs on this machine."""
-        golden = self.bundle.golden
-        found = golden_outputs(self._engine, self.bundle.guard, golden["images"])
-        for name, values in found.items():
-            gap = float(np.abs(values - golden[name]).max())
-            if not gap <= GOLDEN_TOLERANCE * max(1.0, float(np.abs(golden[name]).max())):
-                raise BundleError(
-                    contract.GOLDEN,
-                    f"{name} differ by {gap:.2g} from what the network gives here, allowed "
-                    f"{GOLDEN_TOLERANCE:g}: the weights, the guard or the golden file is not of "
-                    "this revision",
-                )
-
-
-def golden_outputs(
-    ready: Engine, guard: Guard, images: NDArray[np.uint8]
-) -> dict[str, NDArray[np.generic]]:
-    """What is made of prepared images: logits, embedding, image statistics, p_in_domain, masks.
-
-    The statistics are those of a slice that was read as it was prepared.
-
-    Args:
-        ready: the network.
-        guard: the one that is shipped.
-        images: `(N, size, size)` uint8.
-    """
-    every = engine.every if ready.draws else None
-    outputs = engine.run(ready, images, maps=False, masks=every)
-    size = images.shape[1]
-    seen = [
-        image_statistics.statistics(
-            Slice(image, "raster"), Prepared(image, (0, size, 0, size), len(np.unique(image)))
-        )
-        for image in images
-    ]
-    features = _features(outputs, seen)
-    found: dict[str, NDArray[np.generic]] = {
-        "logits": outputs.logits,
-        "embedding": outputs.embedding,
-        "middle": outputs.middle,
-        "statistics": features.statistics,
-        "p_in_domain": guard.p_in_domain(features),
-    }
-    return found | {"masks": outputs.masks.logits} if ready.draws else found
+def _tell(progress: Progress | None, told: int, done: int) -> int:
+    """How many slices have been told of, once those since have been."""
+    if progress is not None and done > told:
+        progress(done - told)
+    return done
 
 
 def _to_show(decision: Decision, look: _Look) -> tuple[SliceMask, ...]:
@@ -340,7 +341,3 @@ def _findings(decision: Decision, evidence: Evidence) -> tuple[float | None, ...
         return ()
     present = iter(evidence.finding_probability(evidence.probabilities).tolist())
     return tuple(None if why else next(present) for why in evidence.slice_reasons)
-
-
-def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:
-    return Features(outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen))

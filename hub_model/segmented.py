@@ -19,7 +19,7 @@ from hub_model.contract import DECODER_WEIGHTS, PreprocessSpec
 from hub_model.engine.base import Floats, Outputs
 from hub_model.errors import UsageError
 from hub_model.policy import Decision
-from hub_model.predictor import Explained, GuardedClassifier
+from hub_model.predictor import Explained, GuardedClassifier, Progress
 from hub_model.preprocess import Placement
 from hub_model.uncertainty import LEFT_RIGHT, Doubt
 from hub_model.volumes import mask_on_slice, measure
@@ -157,20 +157,27 @@ def draws(classifier: GuardedClassifier) -> bool:
     return classifier.bundle.config.neuroguard.masks is not None
 
 
-def segment(classifier: GuardedClassifier, case: Case, *, doubt: bool = False) -> Segmented:
+def segment(
+    classifier: GuardedClassifier,
+    case: Case,
+    *,
+    doubt: bool = False,
+    progress: Progress | None = None,
+) -> Segmented:
     """The verdict on a case with masks, sizes and, if asked for, how sure they are.
 
     Args:
         classifier: of a revision that draws masks.
         case: any case.
         doubt: ask the network about the mirror image of every slice as well.
+        progress: as of `GuardedClassifier.predict`.
 
     Raises:
         NoDecoderError: the revision draws no masks.
     """
     if not draws(classifier):
         raise NoDecoderError
-    return of_explained(classifier, case, classifier.explain(case), doubt=doubt)
+    return of_explained(classifier, case, classifier.explain(case, progress), doubt=doubt)
 
 
 def of_explained(

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -27,6 +27,7 @@ from scripts.options import RELEASE, AsJson, BundleFolder, report
 HOST = "127.0.0.1"
 STARTED_WITHIN = 400  # seconds; a tenth of it where nobody else works
 STOPPED_WITHIN = 30  # seconds
+ASKED_EVERY = 0.05  # seconds, whether it answers yet
 BARE_ROUNDS = 10
 
 
@@ -88,7 +89,7 @@ def measure(bundle: Path, *, clients: int, seconds: float) -> Load:
     data = _slice()
     bare = _bare(bundle, data)
     report(f"a case without HTTP takes {bare:.1f} ms")
-    with serving(bundle) as url:
+    with serving(bundle) as (url, _):
         asyncio.run(_ask(url, data, 2, 0))
         before = _memory(url)
         seen = asyncio.run(_ask(url, data, clients, seconds))
@@ -105,9 +106,16 @@ def measure(bundle: Path, *, clients: int, seconds: float) -> Load:
     )
 
 
+class Server(NamedTuple):
+    """A server of ours that answers."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def serving(bundle: Path) -> Iterator[str]:
-    """The address of a server of a bundle in a process of its own; it is stopped at the end.
+def serving(bundle: Path) -> Iterator[Server]:
+    """A server of a bundle in a process of its own; it is stopped at the end.
 
     Raises:
         NeuroguardError: it ended or did not answer in time; its own message is on stderr.
@@ -132,10 +140,10 @@ def serving(bundle: Path) -> Iterator[str]:
             try:
                 httpx.get(f"{url}/readyz", timeout=5).raise_for_status()
             except httpx.HTTPError:
-                time.sleep(0.5)
+                time.sleep(ASKED_EVERY)
             else:
                 break
-        yield url
+        yield Server(url, process.pid)
     finally:
         process.terminate()
         process.wait(STOPPED_WITHIN)

@@ -9,10 +9,12 @@ only the way there is the usual one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -59,11 +61,11 @@ class PeerClassifier:
         network.backbone.load_state_dict(load_file(folder / WEIGHTS))
         self.backbone: Any = network.backbone.float().eval()
 
-    def predict(self, files: Sequence[Path]) -> tuple[Decision, Evidence]:
+    def predict(self, images: Sequence[Image.Image]) -> tuple[Decision, Evidence]:
         """The verdict on one case of grey 8-bit images, and the figures behind it."""
         logits, embeddings, middles, seen, reasons = [], [], [], [], []
-        for file in files:
-            prepared = self.prepare(open_rgb(file))
+        for image in images:
+            prepared = self.prepare(image)
             reasons.append(prepared.reasons)
             if prepared.reasons:
                 continue
@@ -141,10 +143,50 @@ def spread(image: Image.Image) -> float:
     return float(widest.mean() / 255)
 
 
+def opened(files: Sequence[Path]) -> list[Image.Image]:
+    """Decoded RGB images of raster files, or of one ZIP of a DICOM series from the base upwards."""
+    if files[0].suffix == ".zip":
+        return dicom_images(files[0])
+    return [open_rgb(file) for file in files]
+
+
 def open_rgb(file: Path) -> Image.Image:
     """A decoded RGB image."""
-    with Image.open(file) as opened:
-        return opened.convert("RGB")
+    with Image.open(file) as image:
+        return image.convert("RGB")
+
+
+def dicom_images(archive: Path) -> list[Image.Image]:
+    """What pydicom makes of a series, by its window, in 8 bits."""
+    from pydicom import dcmread
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
+    with ZipFile(archive) as content:
+        datasets = [dcmread(BytesIO(content.read(name))) for name in content.namelist()]
+    datasets.sort(key=lambda dataset: float(dataset.ImagePositionPatient[2]))
+    images = []
+    for dataset in datasets:
+        values = apply_voi_lut(apply_modality_lut(dataset.pixel_array, dataset), dataset)
+        scaled = values.astype(np.float32) / np.float32(max(1.0, float(values.max()))) * 255
+        images.append(Image.fromarray(scaled.astype(np.uint8)).convert("RGB"))
+    return images
+
+
+def pipeline(folder: Path) -> Callable[[list[Image.Image]], list[Any]]:
+    """The image-classification pipeline of transformers on a bundle's network, in float32.
+
+    Args:
+        folder: a bundle folder; it is read as one of timm's.
+    """
+    from transformers import pipeline as build_pipeline
+
+    ask = build_pipeline("image-classification", model=str(folder), dtype=torch.float32)
+    channels = bundles.read(folder).config.neuroguard.preprocess.channels
+    # It makes every image RGB; of a grey one all three channels are the same.
+    ask.model.timm_model.register_forward_pre_hook(
+        lambda _, given: (given[0][:, :channels], *given[1:])
+    )
+    return ask
 
 
 def head_box(grey: Floats, spec: PreprocessSpec) -> tuple[int, int, int, int]:

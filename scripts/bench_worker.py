@@ -1,8 +1,9 @@
-"""One variant of the benchmark in a process of its own.
+"""One way of the benchmark in a process of its own.
 
-`python -m scripts.bench_worker peer|ours BUNDLE CASE` loads the bundle, answers the case twice to
-warm up, and then answers every line on stdin with one JSON line: "case" times files to decision,
-"prepare" times the preparation of decoded slices alone.
+`python -m scripts.bench_worker WAY BUNDLE FOLDER` loads the bundle, runs every work twice to warm
+up, and then answers every line on stdin, the name of a work, with one JSON line: milliseconds.
+`FOLDER` is one that `bench_cases` has written. With a file in its place the process gives one
+verdict on it, says how much memory that took, and ends.
 """
 
 from __future__ import annotations
@@ -10,105 +11,148 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hub_model.policy import Decision, Evidence
+from hub_model.engine import Kind
+from scripts.bench_cases import cases
+from training.pipeline import peak
 
-WARM_UP = 2  # cases; the first run of a network picks its kernels
+if TYPE_CHECKING:
+    from hub_model.policy import Evidence
+
+WARM_UP = 2  # times; the first run of a network picks its kernels
+PEER, PIPELINE = "peer", "transformers"  # beside the engines
+Works = dict[str, Callable[[], object]]
 
 
-class Variant(Protocol):
-    """What is timed: whole cases, and the preparation of their decoded slices."""
+class Way(Protocol):
+    """What is timed: whole cases, and parts of the way there."""
 
-    def case(self) -> Decision:
-        """Files to decision."""
+    def verdict(self, files: Sequence[Path]) -> str:
+        """What a case comes to, from files on."""
 
-    def prepare(self) -> None:
-        """Decoded slices to model inputs and quality reasons, in one thread."""
+    def parts(self, files: Sequence[Path]) -> Works:
+        """Parts of what `verdict` does, on files that are decoded before."""
 
-    def evidence(self) -> Evidence:
-        """The figures behind the decision."""
+    def evidence(self, files: Sequence[Path]) -> Evidence | None:
+        """The figures behind a verdict, where it has any."""
 
 
 class Ours:
-    """`read_case` and `GuardedClassifier.predict`."""
+    """`read_case` and `GuardedClassifier.predict`, with one of the engines."""
 
-    def __init__(self, bundle: Path, files: list[Path]) -> None:
+    def __init__(self, bundle: Path, kind: Kind) -> None:
         from hub_model import GuardedClassifier
         from hub_model.reading import read_case
 
-        self._files, self._read = files, read_case
-        self._classifier = GuardedClassifier.from_folder(bundle)
-        self._case = read_case(files)
+        self._read, self._classifier = read_case, GuardedClassifier.from_folder(bundle, kind)
 
-    def case(self) -> Decision:
+    def verdict(self, files: Sequence[Path]) -> str:
         """Files to decision."""
-        return self._classifier.predict(self._read(self._files))
+        return self._classifier.predict(self._read(files)).verdict.value
 
-    def prepare(self) -> None:
-        """Decoded slices to model inputs and quality reasons, in one thread."""
+    def parts(self, files: Sequence[Path]) -> Works:
+        """Model inputs and quality reasons in one thread; the bare network on the same batch."""
+        import numpy as np
+
         from hub_model.preprocess import prepare
         from hub_model.quality import reasons
 
-        bundle = self._classifier.bundle
-        spec = bundle.config.neuroguard.preprocess
-        for piece in self._case.slices:
-            reasons(piece, prepare(piece, spec), bundle.policy.quality, spec.crop_threshold)
+        case, engine, bundle = self._read(files), self._classifier.engine, self._classifier.bundle
+        examined = self._classifier.examine(case.slices)
+        batch = np.array([one.prepared.image for one in examined if not one.reasons])
 
-    def evidence(self) -> Evidence:
+        def prepare_all() -> None:
+            spec = bundle.config.neuroguard.preprocess
+            for piece in case.slices:
+                reasons(piece, prepare(piece, spec), bundle.policy.quality, spec.crop_threshold)
+
+        return {"prepare": prepare_all, "network": lambda: engine.forward(batch)}
+
+    def evidence(self, files: Sequence[Path]) -> Evidence:
         """The figures behind the decision."""
-        return self._classifier.evidence(self._case)
+        return self._classifier.evidence(self._read(files))
 
 
 class Peer:
     """The usual way; see `bench_peer`."""
 
-    def __init__(self, bundle: Path, files: list[Path]) -> None:
-        from scripts.bench_peer import PeerClassifier, open_rgb
+    def __init__(self, bundle: Path) -> None:
+        from scripts.bench_peer import PeerClassifier, opened
 
-        self._files, self._classifier = files, PeerClassifier(bundle)
-        self._images = [open_rgb(file) for file in files]
+        self._classifier, self._opened = PeerClassifier(bundle), opened
 
-    def case(self) -> Decision:
+    def verdict(self, files: Sequence[Path]) -> str:
         """Files to decision."""
-        return self._classifier.predict(self._files)[0]
+        return self._classifier.predict(self._opened(files))[0].verdict.value
 
-    def prepare(self) -> None:
-        """Decoded slices to model inputs and quality reasons, in one thread."""
-        for image in self._images:
-            self._classifier.prepare(image)
+    def parts(self, files: Sequence[Path]) -> Works:
+        """Model inputs and quality reasons."""
+        images = self._opened(files)
+        return {"prepare": lambda: [self._classifier.prepare(image) for image in images]}
 
-    def evidence(self) -> Evidence:
+    def evidence(self, files: Sequence[Path]) -> Evidence:
         """The figures behind the decision."""
-        return self._classifier.predict(self._files)[1]
+        return self._classifier.predict(self._opened(files))[1]
 
 
-VARIANTS: dict[str, Callable[[Path, list[Path]], Variant]] = {"peer": Peer, "ours": Ours}
+class Pipeline:
+    """The network alone in transformers' pipeline: no crop, no checks, no guard, no thresholds."""
+
+    def __init__(self, bundle: Path) -> None:
+        from scripts.bench_peer import opened, pipeline
+
+        self._ask, self._opened = pipeline(bundle), opened
+
+    def verdict(self, files: Sequence[Path]) -> str:
+        """The likeliest class of the first slice: what comes of a case, it leaves to its caller."""
+        return str(self._ask(self._opened(files))[0][0]["label"])
+
+    def parts(self, files: Sequence[Path]) -> Works:
+        """None: it is called as a whole."""
+        return {}
+
+    def evidence(self, files: Sequence[Path]) -> None:
+        """None: it has none."""
 
 
-def main(name: str, bundle: Path, case: Path) -> None:
-    """Load, warm up, say so, and answer until stdin ends."""
-    files = sorted(case.iterdir())
-    variant = VARIANTS[name](bundle, files)
+def main(name: str, bundle: Path, given: Path) -> None:
+    """One verdict on a file; or, of a folder, everything as often as stdin asks."""
+    if given.is_file():
+        verdict = _way(name, bundle).verdict([given])
+        _answer({"verdict": verdict, "megabytes": peak.megabytes()})
+        return
+    way, asked = _way(name, bundle), cases(given)
+    works: Works = {case: _whole(way, files) for case, files in asked.items()}
+    works |= way.parts(asked["jpeg"])
     for _ in range(WARM_UP):
-        decision = variant.case()
-    import torch
-
+        for work in works.values():
+            work()
+    evidence = way.evidence(asked["jpeg"])
     _answer(
         {
-            "verdict": decision.verdict.value,
-            "probabilities": variant.evidence().probabilities.tolist(),
-            "p_in_domain": variant.evidence().p_in_domain.tolist(),
-            "threads": torch.get_num_threads(),
+            "works": list(works),
+            "verdicts": {case: way.verdict(files) for case, files in asked.items()},
+            "probabilities": [] if evidence is None else evidence.probabilities.tolist(),
+            "p_in_domain": [] if evidence is None else evidence.p_in_domain.tolist(),
         }
     )
     for line in sys.stdin:
-        work: Callable[[], object] = variant.case if line.strip() == "case" else variant.prepare
         start = time.perf_counter()
-        work()
+        works[line.strip()]()
         _answer({"milliseconds": 1000 * (time.perf_counter() - start)})
+
+
+def _way(name: str, bundle: Path) -> Way:
+    if name == PEER:
+        return Peer(bundle)
+    return Pipeline(bundle) if name == PIPELINE else Ours(bundle, Kind(name))
+
+
+def _whole(way: Way, files: Sequence[Path]) -> Callable[[], object]:
+    return lambda: way.verdict(files)
 
 
 def _answer(values: dict[str, Any]) -> None:

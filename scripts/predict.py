@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from tqdm import tqdm
 
 from scripts.options import Model, open_model, report
+from training.bar import hidden
 
 if TYPE_CHECKING:
+    from hub_model.case import Case
     from hub_model.policy import Decision
 
+BAR_AFTER = 1.0  # seconds; most cases are done by then
 REFUSED = 3  # exit code when any file was refused, as `InputRejected` has it
 
 
@@ -82,10 +86,23 @@ def _one_by_one(model: str, files: list[Path], *, as_json: bool) -> int:
             continue
         for warning in case.warnings:
             report(f"warning: {file}: {warning}")
-        decision = classifier.predict(case)
+        with bar(case) as progress:
+            decision = classifier.predict(case, progress.update)
         said = line(str(file), case, decision) if as_json else describe(str(file), decision) + "\n"
         print(said, end="", flush=True)
     return refused
+
+
+def bar(case: Case) -> tqdm:
+    """What is drawn on a terminal while a case with many slices is judged."""
+    return tqdm(
+        desc="judging",
+        total=len(case.slices),
+        unit=" slices",
+        delay=BAR_AFTER,
+        leave=False,
+        disable=hidden(show=True),
+    )
 
 
 def _into_file(model: str, many: Path, out: Path) -> tuple[int, int]:

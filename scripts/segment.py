@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.options import Model, open_model, report
-from scripts.predict import REFUSED, describe
+from scripts.predict import REFUSED, bar, describe
 
 if TYPE_CHECKING:
     from hub_model import GuardedClassifier
@@ -127,7 +127,8 @@ def _answered(
     ours = classifier.bundle.config.neuroguard
     try:
         case = read_case([file])
-        found = segmented.segment(classifier, case, doubt=doubt)
+        with bar(case) as progress:
+            found = segmented.segment(classifier, case, doubt=doubt, progress=progress.update)
         written = made(
             found,
             case,

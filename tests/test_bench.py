@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,16 @@ from PIL import Image
 
 from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec
+from hub_model.errors import NeuroguardError
 from hub_model.preprocess import prepare
-from scripts import bench_peer
-from scripts.bench import table
+from hub_model.reading import read_case
+from scripts import bench_cases, bench_fresh, bench_peer
+from scripts.bench import Result, Way, table
+from scripts.bench_cases import SIDE
+from scripts.bench_fresh import Fresh
 from tests.scripts.command import Command
 from tests.scripts.conftest import command
+from tests.untrained import write_untrained
 
 __all__ = ["command"]
 
@@ -58,14 +64,41 @@ def test_a_colour_image_is_opened_as_rgb(tmp_path: Path) -> None:
     assert (opened.mode, opened.getpixel((0, 0))) == ("RGB", (7, 7, 7))
 
 
-def test_both_ways_agree_on_a_trained_bundle(command: Command, phantom_bundle: Path) -> None:
-    result = command("bench", "--model", phantom_bundle, "--rounds", "1", "--slices", "4", "--json")
+def test_a_series_is_opened_as_rgb_in_the_order_of_its_positions(tmp_path: Path) -> None:
+    bench_cases.write(tmp_path, 3)
+    images = bench_peer.opened(bench_cases.cases(tmp_path)["dicom"])
+    assert [(image.mode, image.size) for image in images] == [("RGB", (SIDE, SIDE))] * 3
+    ours = read_case(tmp_path / bench_cases.SERIES).slices
+    for image, piece in zip(images, ours, strict=True):
+        assert np.corrcoef(np.asarray(image)[..., 0].ravel(), piece.pixels.ravel())[0, 1] > 0.999
+
+
+def test_all_ways_agree_on_a_trained_bundle(command: Command, phantom_bundle: Path) -> None:
+    asked = ("--rounds", "1", "--slices", "4", "--fresh", "0", "--json")
+    result = command("bench", "--model", phantom_bundle, *asked)
     assert result.code == 0
     found = json.loads(result.out)
-    assert found["probability_gap"] < 1e-5
-    assert found["domain_gap"] < 0.01
-    assert found["same_verdict"]
-    assert all(found[key] > 0 for key in ("peer_case", "ours_case", "peer_prepare", "ours_prepare"))
+    ways = {way["name"]: way for way in found["ways"]}
+    assert {"peer", "torch"} <= ways.keys()
+    assert ("transformers" in ways) == (find_spec("transformers") is not None)
+    for way in ways.values():
+        assert min(way["jpeg"], way["dicom"], way["one"]) > 0
+        if way["name"] != "transformers":
+            assert way["probability_gap"] < 1e-4
+            assert way["domain_gap"] < 0.01
+            assert way["same_verdict"]
+
+
+def test_a_first_verdict_is_timed_from_the_start_of_its_process(tmp_path: Path) -> None:
+    folder = write_untrained(tmp_path / "bundle", graph=4)
+    bench_cases.write(tmp_path, 2)
+    (file,) = bench_cases.cases(tmp_path)["one"]
+    seconds, memory = bench_fresh.alone("onnxruntime", folder, file)
+    assert seconds > 0.1  # Python itself takes a part of that
+    assert memory is not None
+    assert 50 < memory < 500
+    with pytest.raises(NeuroguardError, match="failed"):
+        bench_fresh.alone("onnxruntime", tmp_path / "nothing", file)
 
 
 def test_without_a_released_bundle_the_benchmark_asks_for_one(
@@ -77,9 +110,14 @@ def test_without_a_released_bundle_the_benchmark_asks_for_one(
     assert "--model" in result.err
 
 
-def test_the_table_says_when_the_verdicts_differ() -> None:
-    from scripts.bench import Result
-
-    result = Result(24, 3, 2, 900.0, 250.0, 12.0, 0.6, 3.6, 1e-7, 0.0, same_verdict=False)
-    assert "DIFFER" in table(result)
-    assert "3.60" in table(result)
+def test_the_table_says_what_differs_and_what_was_left_out() -> None:
+    usual = Way("peer", 900.0, 1000.0, 40.0, 12.0, None, Fresh(6.0, 800.0), 0.0, 0.0, True)
+    ours = Way("openvino", 250.0, 400.0, 16.0, 0.6, 200.0, None, 1e-7, 0.0, False)
+    text = table(Result(24, 3, 2, (usual, ours), ("another: not there",), Fresh(4.5, 380.0)))
+    row = next(line for line in text.splitlines() if line.startswith("ours, openvino  "))
+    for figure in ("x3.60", "x2.50", "200.0", "1.25"):
+        assert figure in row
+    assert "the same" in text
+    assert "DIFFERS" in text
+    assert "4.5 s, 380 MiB" in text
+    assert text.endswith("another: not there")

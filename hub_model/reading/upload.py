@@ -8,13 +8,13 @@ a warning; a limit of the whole case, or no file that can be read, ends the read
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from hub_model.ahead import ahead
 from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.reading.archive import entries, hidden
@@ -206,17 +206,8 @@ def _parts(files: Iterator[File], budget: Budget) -> Iterator[Part | InputReject
         yield from (_part(file, budget) for file in first)
         return
     threads = min(MAX_THREADS, os.cpu_count() or 1)
-    waiting: deque[Future[Part | InputRejected]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for file in chain(first, files):
-                waiting.append(pool.submit(_part, file, budget))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    every = chain(first, files)
+    yield from ahead(lambda file: _part(file, budget), every, threads=threads, most=AHEAD * threads)
 
 
 def _case(files: Iterator[File], budget: Budget) -> Case:

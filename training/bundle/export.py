@@ -14,7 +14,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file as save_tensors
 from torch import Tensor
 
-from hub_model import bundle, contract, engine
+from hub_model import bundle, contract, engine, golden
 from hub_model.case import Slice
 from hub_model.contract import (
     EnvironmentFile,
@@ -26,7 +26,7 @@ from hub_model.contract import (
 )
 from hub_model.guard import Guard
 from hub_model.network import build, divided, load_state
-from hub_model.predictor import GuardedClassifier, golden_outputs
+from hub_model.predictor import GuardedClassifier
 from hub_model.preprocess import prepare
 from training.bundle import card, graph, parity, plots
 from training.bundle.parity import Parts
@@ -151,7 +151,7 @@ def _golden(
     images = np.stack([prepare(piece, spec).image for piece in _golden_slices(spec)])
     network = build(config)
     load_state(network, state)
-    return {"images": images, **golden_outputs(engine.from_network(network, spec), guard, images)}
+    return {"images": images, **golden.outputs(engine.from_network(network, spec), guard, images)}
 
 
 def _golden_slices(spec: PreprocessSpec) -> list[Slice]:

@@ -6,7 +6,7 @@ import resource
 import sys
 from pathlib import Path
 
-_RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_RESET = Path("/proc/self/clear_refs")
 
 
 def reset() -> None:
@@ -17,8 +17,16 @@ def reset() -> None:
 
 def megabytes() -> float:
     """Largest resident memory, 10^6 bytes."""
-    if _STATUS.exists():
-        line = next(one for one in _STATUS.read_text().splitlines() if one.startswith("VmHWM"))
-        return float(line.split()[1]) * 1024 / 1e6
+    if (known := megabytes_of("self")) is not None:
+        return known
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def megabytes_of(process: int | str) -> float | None:
+    """The same of a process by its number, as the system tells it; None where it does not."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return None
+    line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
+    return float(line.split()[1]) * 1024 / 1e6

@@ -36,7 +36,7 @@ def run(bundle: Path, head: bytes, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("examples")
     for name in ("slice.png", "other.png"):
         (folder / name).write_bytes(head)
-    with serving(bundle) as url:
+    with serving(bundle) as (url, _):
 
         def example(mark: str) -> str:
             language, code = EXAMPLES[mark]
