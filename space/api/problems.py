@@ -16,11 +16,13 @@ STATUS = {
     # of the request
     "bad_request": 400,
     "unauthorized": 401,
+    "foreign_origin": 403,
     "not_found": 404,
     "unknown_model": 404,
     "method_not_allowed": 405,
     "slow_upload": 408,
     "gone": 410,
+    "not_json": 415,
     "not_multipart": 415,
     "invalid_request": 422,
     "no_decoder": 422,
