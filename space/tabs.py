@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from space import fragments
+from space import drawn, fragments
 
 AT_ONCE = 8  # results that are worked on; their cases come to the one thread of judgement in turn
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -32,7 +32,22 @@ def upload(label: str, name: str) -> gr.File:
     return gr.File(label=label, file_count="multiple", elem_id=name, height=150)
 
 
-def answer(sent: gr.File, shown: gr.HTML, choice: gr.Dropdown, show: Show) -> None:
+def offer_drawings() -> dict[str, gr.Button]:
+    """A button for each drawing, by its name."""
+    html(f'<p class="ng-small">{drawn.TOLD}</p>')
+    with gr.Row(elem_id="drawings"):
+        return {
+            name: gr.Button(said, size="sm", min_width=120) for name, said in drawn.NAMES.items()
+        }
+
+
+def answer(
+    sent: gr.File,
+    shown: gr.HTML,
+    choice: gr.Dropdown,
+    show: Show,
+    drawings: Mapping[str, gr.Button] | None = None,
+) -> None:
     """Show what comes of files as soon as they were sent, with a button that stops it.
 
     Args:
@@ -40,6 +55,7 @@ def answer(sent: gr.File, shown: gr.HTML, choice: gr.Dropdown, show: Show) -> No
         shown: where the result is shown.
         choice: of the model.
         show: uploads and the model's name to what is shown, the result last.
+        drawings: from `offer_drawings`; a click sends one.
     """
 
     def work(paths: Sequence[str], name: str) -> Iterator[tuple[str, None]]:
@@ -49,16 +65,28 @@ def answer(sent: gr.File, shown: gr.HTML, choice: gr.Dropdown, show: Show) -> No
     def end(text: str) -> tuple[str, None]:
         return _WORKING.sub(fragments.stopped(), text), None
 
+    def drawing(which: str) -> Callable[[str], Iterator[tuple[str, None]]]:
+        def work_on(name: str) -> Iterator[tuple[str, None]]:
+            yield from work([drawn.copy_of(which)], name)
+
+        return work_on
+
+    def asked(event: Any, work: Callable[..., Any], given: list[Any]) -> Any:
+        working = event(
+            work,
+            given,
+            [shown, sent],
+            show_progress="minimal",
+            show_progress_on=shown,
+            concurrency_limit=AT_ONCE,
+            concurrency_id="cases",
+            **PRIVATE,
+        )
+        working.then(None, js=SCROLL.replace("NAME", str(shown.elem_id)))
+        return working
+
     stop = gr.Button("Stop", size="sm", elem_classes="ng-stop")
-    working = sent.upload(
-        work,
-        [sent, choice],
-        [shown, sent],
-        show_progress="minimal",
-        show_progress_on=shown,
-        concurrency_limit=AT_ONCE,
-        concurrency_id="cases",
-        **PRIVATE,
-    )
-    working.then(None, js=SCROLL.replace("NAME", str(shown.elem_id)))
+    working = [asked(sent.upload, work, [sent, choice])]
+    for which, button in (drawings or {}).items():
+        working.append(asked(button.click, drawing(which), [choice]))
     stop.click(end, shown, [shown, sent], cancels=working, queue=False, **PRIVATE)

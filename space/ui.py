@@ -77,9 +77,10 @@ def _case_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, list[gr.H
         with gr.Column(min_width=320):
             upload = tabs.upload("Files of one case", "upload")
             html(fragments.kinds())
+            drawings = tabs.offer_drawings()
     needs = html(fragments.needs(model), "needs")
     shown = html(fragments.waiting(), "result")
-    tabs.answer(upload, shown, choice, service.case)
+    tabs.answer(upload, shown, choice, service.case, drawings)
     with gr.Accordion("What the thresholds promise", open=False, elem_id="promises"):
         promises = html(fragments.promises(model))
     return upload, [introduction, needs, promises, shown]

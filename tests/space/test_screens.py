@@ -212,6 +212,17 @@ def test_a_stack_is_shown_slice_by_slice_and_its_table_sorts(
     )
 
 
+def test_a_drawing_is_judged_by_a_click(visit: Callable[..., Page]) -> None:
+    page = visit(width=390)
+    page.get_by_role("button", name="A drawn head").click()
+    expect(page.locator("#result .ng-accept")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#result figure")).to_have_count(1)
+    page.get_by_role("button", name="A drawn knee").click()
+    expect(page.locator("#result .ng-working")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("#result .ng-band")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_file_that_cannot_be_used_is_refused_on_every_tab(
     visit: Callable[..., Page], files: dict[str, Path]
 ) -> None:
