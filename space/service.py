@@ -185,7 +185,7 @@ class Service:
 
 def _case(seen: Seen) -> str:
     """The verdict on a case, what it rests on, and its report to take along."""
-    shown = pictures(seen.explained.images, seen.explained.maps)
+    shown = pictures(seen.explained.images, seen.explained.maps, apart=True)
     body = fragments.result(seen.decision, seen.model, seen.case.warnings, shown, seen.rows)
     return body + case_report.links(body, seen.model, seen.judgement.to_dict())
 

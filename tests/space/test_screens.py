@@ -212,6 +212,28 @@ def test_a_stack_is_shown_slice_by_slice_and_its_table_sorts(
     )
 
 
+def test_sliders_change_what_is_seen_and_nothing_moves(
+    visit: Callable[..., Page], files: dict[str, Path]
+) -> None:
+    page = visit(width=390)
+    give(page, "#upload", files["head"], files["blank"], files["head"])
+    result = page.locator("#result")
+    expect(result.locator(".ng-layered")).to_be_visible(timeout=PATIENCE)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    assert result.locator("figure:visible").all_inner_texts() == ["Slice 1"]
+
+    page.get_by_label("Opacity of the map").press("Home")
+    page.get_by_role("slider", name="Slice").press("End")
+
+    assert result.locator("figure:visible").all_inner_texts() == ["Slice 3"]
+    seen = result.locator("figure:visible .ng-map")
+    assert seen.evaluate("image => getComputedStyle(image).opacity") == "0"
+    expect(page.get_by_role("slider", name="Slice")).to_have_attribute("aria-valuetext", "Slice 3")
+    assert page.evaluate("document.documentElement.scrollHeight") == height
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(CONTRAST, "#result") >= AA
+
+
 def test_a_drawing_is_judged_by_a_click(visit: Callable[..., Page]) -> None:
     page = visit(width=390)
     page.get_by_role("button", name="A drawn head").click()
