@@ -88,6 +88,9 @@ CSS = """
 .ng-table thead button:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
 .ng-table [aria-sort=ascending] button::after { content: " ▲" / ""; }
 .ng-table [aria-sort=descending] button::after { content: " ▼" / ""; }
+.ng-choice tbody button { cursor: pointer; font-weight: 700; color: var(--ng-ink);
+  background: none; border: 1px solid var(--ng-soft); border-radius: .3rem; padding: .2rem .8rem; }
+.ng-choice tbody button:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
 .ng-probabilities th { width: 30%; }
 .ng-probabilities td:last-child { width: 6.5rem; text-align: right; white-space: nowrap; }
 .ng-bar span { display: block; height: .8rem; min-width: 1px; margin-top: .3rem;

@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from space import drawn, fragments
+from space import choice, drawn, fragments
+from space.shelf import Place, Sender
 
 AT_ONCE = 8  # results that are worked on; their cases come to the one thread of judgement in turn
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -19,12 +20,23 @@ SCROLL = """() => {
 }"""
 _WORKING = re.compile(r'<div class="ng-waiting ng-working".*?</div>')
 
-Show = Callable[[Sequence[str], str], Iterator[str]]
+Show = Callable[[Sequence[str], str, Sender], Iterator[str]]
 
 
 def html(text: str, name: str | None = None) -> gr.HTML:
     """A piece of the page in our own looks."""
     return gr.HTML(text, elem_id=name, elem_classes="ng", apply_default_css=False)
+
+
+def result(name: str) -> gr.HTML:
+    """Where a result stands; of several series one can be chosen there."""
+    return gr.HTML(
+        fragments.waiting(),
+        elem_id=name,
+        elem_classes="ng",
+        apply_default_css=False,
+        js_on_load=choice.ON_LOAD,
+    )
 
 
 def upload(label: str, name: str) -> gr.File:
@@ -44,7 +56,7 @@ def offer_drawings() -> dict[str, gr.Button]:
 def answer(
     sent: gr.File,
     shown: gr.HTML,
-    choice: gr.Dropdown,
+    model: gr.Dropdown,
     show: Show,
     drawings: Mapping[str, gr.Button] | None = None,
 ) -> None:
@@ -53,23 +65,30 @@ def answer(
     Args:
         sent: where they are sent; it is emptied, so that no file name stays on the page.
         shown: where the result is shown.
-        choice: of the model.
-        show: uploads and the model's name to what is shown, the result last.
+        model: whose name is asked.
+        show: uploads, the model's name and who sent them to what is shown, the result last.
         drawings: from `offer_drawings`; a click sends one.
     """
 
-    def work(paths: Sequence[str], name: str) -> Iterator[tuple[str, None]]:
-        for text in show(paths, name):
+    def work(paths: Sequence[str], name: str, request: gr.Request) -> Iterator[tuple[str, None]]:
+        for text in show(paths, name, Sender(place(request))):
             yield text, None
+
+    def work_on(name: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[str, None]]:
+        for text in show((), name, Sender(place(request), int(event.series))):
+            yield text, None
+
+    def place(request: gr.Request) -> Place:
+        return Place(str(request.session_hash), str(shown.elem_id))
 
     def end(text: str) -> tuple[str, None]:
         return _WORKING.sub(fragments.stopped(), text), None
 
-    def drawing(which: str) -> Callable[[str], Iterator[tuple[str, None]]]:
-        def work_on(name: str) -> Iterator[tuple[str, None]]:
-            yield from work([drawn.copy_of(which)], name)
+    def drawing(which: str) -> Callable[..., Iterator[tuple[str, None]]]:
+        def work_on_it(name: str, request: gr.Request) -> Iterator[tuple[str, None]]:
+            yield from work([drawn.copy_of(which)], name, request)
 
-        return work_on
+        return work_on_it
 
     def asked(event: Any, work: Callable[..., Any], given: list[Any]) -> Any:
         working = event(
@@ -86,7 +105,7 @@ def answer(
         return working
 
     stop = gr.Button("Stop", size="sm", elem_classes="ng-stop")
-    working = [asked(sent.upload, work, [sent, choice])]
+    working = [asked(sent.upload, work, [sent, model]), asked(shown.select, work_on, [model])]
     for which, button in (drawings or {}).items():
-        working.append(asked(button.click, drawing(which), [choice]))
+        working.append(asked(button.click, drawing(which), [model]))
     stop.click(end, shown, [shown, sent], cancels=working, queue=False, **PRIVATE)

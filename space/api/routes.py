@@ -57,8 +57,14 @@ def served(
         raise ProblemError("unknown_model", str(error)) from None
 
 
-def _turn(request: Request, asked: Annotated[Served, Depends(served)]) -> InTurn:
-    return InTurn(asked, request.scope[SEAT], request.app.state.metrics)
+def _turn(
+    request: Request,
+    asked: Annotated[Served, Depends(served)],
+    series: Annotated[
+        int | None, Query(ge=1, le=1_000, description="Which of several series in a case, from 1.")
+    ] = None,
+) -> InTurn:
+    return InTurn(asked, request.scope[SEAT], request.app.state.metrics, series)
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]

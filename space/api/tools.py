@@ -72,6 +72,9 @@ class Asked(Base):
     model: Annotated[
         str | None, Field(description="Name of a served model; without it, the default.")
     ] = None
+    series: Annotated[
+        int | None, Field(ge=1, le=1_000, description="Which of several series, from 1.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,12 @@ class Tools:
             _validated(Nothing, given)
             return self._desk.models()
         asked = _validated(Asked, given)
-        turn = InTurn(routes.served(self._desk, asked.model), request.scope[SEAT], self._metrics)
+        turn = InTurn(
+            routes.served(self._desk, asked.model),
+            request.scope[SEAT],
+            self._metrics,
+            asked.series,
+        )
         if self._asking[params.name].answer is SegmentAnswer:
             routes.drawing(turn)
         async with saved(asked.files) as paths:

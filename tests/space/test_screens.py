@@ -20,7 +20,7 @@ from hub_model.predictor import Explained, GuardedClassifier
 from space.api.settings import Settings
 from space.revisions import Revisions, Served
 from tests.browser import AA, CONTRAST, NEEDS_CHROMIUM, PATIENCE
-from tests.space.conftest import SECRET, free_port
+from tests.space.conftest import SECRET, free_port, two_series
 from tests.untrained import write_untrained
 
 pytestmark = [
@@ -232,6 +232,27 @@ def test_sliders_change_what_is_seen_and_nothing_moves(
     assert page.evaluate("document.documentElement.scrollHeight") == height
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(CONTRAST, "#result") >= AA
+
+
+def test_one_of_several_series_is_chosen_by_a_click(
+    visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = visit(width=390)
+    give(page, "#upload", *two_series(tmp_path))
+    result = page.locator("#result")
+    expect(result.locator(".ng-choice tbody tr")).to_have_count(2, timeout=PATIENCE)
+    rows = result.locator("tbody tr").all_inner_texts()
+    assert [row.split()[1:5] for row in rows] == [
+        ["1", "MR", "axial", "3"],
+        ["2", "MR", "axial", "2"],
+    ]
+    assert page.evaluate(CONTRAST, "#result") >= AA
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert SECRET not in page.content()
+
+    page.get_by_role("button", name="Judge series 2").click()
+    expect(result).to_contain_text("2 of 2", timeout=PATIENCE)
+    expect(result.locator(".ng-accept")).to_be_visible()
 
 
 def test_a_drawing_is_judged_by_a_click(visit: Callable[..., Page]) -> None:
