@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub_model.errors import NeuroguardError
 from hub_model.predictor import GuardedClassifier
 from hub_model.reading.limits import MAX_FILE_BYTES
-from space import api, look, pinned, tables, ui
+from space import api, layers, look, pinned, tables, ui
 from space.api import logs
 from space.api.settings import Settings
 from space.metrics import Metrics
@@ -79,7 +79,7 @@ def application(revisions: Revisions, settings: Settings) -> FastAPI:
         auth_message="Any name, and the server's token as the password.",
         theme=look.theme(),
         css=look.CSS,
-        head=f"<script>{tables.SCRIPT}</script>",
+        head=f"<script>{tables.SCRIPT}{layers.SCRIPT}</script>",
         max_file_size=MAX_FILE_BYTES,
         footer_links=["api"],
         run_history=False,

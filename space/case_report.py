@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from hub_model.contract import RESEARCH_ONLY
-from space import look, tables
+from space import layers, look, tables
 from space.addresses import address
 from space.report import Model, promise_rows, threshold_rows
 
@@ -46,7 +46,7 @@ def document(result: str, model: Model) -> str:
         f"<p>Revision <code>{escape(source + model.revision)}</code></p>{result}"
         f"<section><h3>An answer needs at least</h3><ul>{thresholds}</ul></section>"
         f"<section><h3>What the thresholds promise</h3><ul>{promises}</ul></section>"
-        f"<script>{tables.SCRIPT}</script></body></html>"
+        f"<script>{tables.SCRIPT}{layers.SCRIPT}</script></body></html>"
     )
 
 

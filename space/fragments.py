@@ -7,7 +7,8 @@ from html import escape
 
 from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
 from hub_model.policy import Decision
-from space import gauges, report
+from space import gauges, layers, report
+from space.layers import Layered
 from space.measures import Judged
 from space.pictures import Picture
 from space.report import Model, Outcome, spoken
@@ -207,35 +208,36 @@ def probabilities(decision: Decision, model: Model) -> str:
 
 
 def gallery(decision: Decision, pictures: Sequence[Picture]) -> str:
-    """What the model saw; beneath a slice that was not judged, why."""
+    """What the model saw, under its map where there is one; beneath a slice not judged, why.
+
+    Args:
+        decision: the verdict.
+        pictures: of all its slices or of some, maps apart; every one has a map, or none.
+    """
     total = len(decision.slices)
     some = f", {len(pictures)} of {total} slices" if len(pictures) < total else ""
-    note = ""
-    if any(picture.mapped for picture in pictures):
-        note = (
+    maps = [
+        Layered(f"Slice {one.index + 1}", one.seen, one.mapped) for one in pictures if one.mapped
+    ]
+    if maps:
+        shown = (
             '<p class="ng-small">The coloured map shows where the answer '
             f"“{escape(spoken(str(decision.label)))}” came from, brightest where most. It is "
-            "coarse, and no outline of anything.</p>"
+            f"coarse, and no outline of anything.</p>{layers.html(maps, 'the map')}"
         )
-    why = {said.index: report.slice_reasons(said) for said in decision.slices}
-    figures = "".join(_figure(picture, why[picture.index]) for picture in pictures)
-    many = "" if len(pictures) == 1 else " ng-many" if note else " ng-many ng-plain"
-    return (
-        f"<section><h3>What the model saw{some}</h3>{note}"
-        f'<div class="ng-pictures{many}">{figures}</div></section>'
-    )
+    else:
+        why = {said.index: report.slice_reasons(said) for said in decision.slices}
+        figures = "".join(_figure(picture, why[picture.index]) for picture in pictures)
+        many = "" if len(pictures) == 1 else " ng-many"
+        shown = f'<div class="ng-pictures{many}">{figures}</div>'
+    return f"<section><h3>What the model saw{some}</h3>{shown}</section>"
 
 
 def _figure(picture: Picture, why: str) -> str:
     number = picture.index + 1
-    images = f'<img src="{picture.seen}" alt="Slice {number} as the model was shown it">'
-    if picture.mapped:
-        images += (
-            f'<img class="ng-map" src="{picture.mapped}" alt="Slice {number} with the map of '
-            'where the answer came from">'
-        )
+    image = f'<img src="{picture.seen}" alt="Slice {number} as the model was shown it">'
     said = f"Slice {number}" + (f", not judged: {escape(why)}" if why else "")
-    return f"<figure><div>{images}</div><figcaption>{said}</figcaption></figure>"
+    return f"<figure><div>{image}</div><figcaption>{said}</figcaption></figure>"
 
 
 def _slices(decision: Decision, rows: Sequence[Judged]) -> str:

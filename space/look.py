@@ -88,6 +88,9 @@ CSS = """
 .ng-table thead button:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
 .ng-table [aria-sort=ascending] button::after { content: " ▲" / ""; }
 .ng-table [aria-sort=descending] button::after { content: " ▼" / ""; }
+.ng-choice tbody button { cursor: pointer; font-weight: 700; color: var(--ng-ink);
+  background: none; border: 1px solid var(--ng-soft); border-radius: .3rem; padding: .2rem .8rem; }
+.ng-choice tbody button:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
 .ng-probabilities th { width: 30%; }
 .ng-probabilities td:last-child { width: 6.5rem; text-align: right; white-space: nowrap; }
 .ng-bar span { display: block; height: .8rem; min-width: 1px; margin-top: .3rem;
@@ -100,10 +103,28 @@ CSS = """
 .ng-pictures figure div { display: flex; gap: .25rem; }
 .ng-pictures img { width: 14rem; min-width: 0; height: auto; object-fit: contain;
   border-radius: .25rem; background: #000; }
-.ng-many { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
-.ng-many.ng-plain { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+.ng-many { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
 .ng-many img { width: 100%; }
 .ng-many figure div img { flex: 1 1 0; }
+.ng-layers { position: relative; }
+.ng-one .ng-layers, .ng-one .ng-layers + img { flex: 0 1 22rem; min-width: 0; }
+.ng-one figure { width: min(100%, 22rem); }
+.ng-one figure:has(.ng-layers + img) { width: min(100%, 44.25rem); }
+.ng-layers img { display: block; width: 100%; }
+.ng-layers .ng-map { position: absolute; inset: 0; height: 100%; background: none;
+  opacity: var(--ng-opacity, 1); }
+.ng-slides { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; margin: .3rem 0; }
+.ng-slide { display: flex; align-items: center; gap: .6rem; font-size: .9rem;
+  flex: 0 1 24rem; }
+.ng-slide input { flex: 1 1 4rem; min-width: 0; accent-color: var(--ng-bar); }
+.ng-slide input:focus-visible { outline: 2px solid var(--ng-bar); outline-offset: 2px; }
+.ng-slide input + span { min-width: 4.5rem; color: var(--ng-soft); }
+@media screen and (scripting: enabled) {  /* in one place, so that nothing moves */
+  .ng-one { display: grid; }
+  .ng-one figure { grid-area: 1 / 1; }
+  .ng-one figure:not(.ng-on) { visibility: hidden; }
+}
+@media print { .ng-slides, .ng-take { display: none; } .ng-one figure { width: 14rem; } }
 .ng-pictures figcaption { color: var(--ng-soft); font-size: .85rem; }
 .ng-chart { margin: 0 0 .6rem; }
 .ng-chart figcaption { font-size: .9rem; }

@@ -26,7 +26,7 @@ README = "README.md"
 REQUIREMENTS = "requirements.txt"
 WITHOUT_GRAPH = "requirements-torch.txt"  # besides, for revisions that torch has to run
 APP = "app.py"
-SHIPPED = (".py", ".json", ".md", ".txt", ".typed")  # of both packages, by suffix
+SHIPPED = (".py", ".json", ".md", ".txt", ".typed", ".jpg")  # of both packages, by suffix
 NOT_SHIPPED = ("release", "__pycache__")  # folders: a bundle of its own, and caches
 
 _HEADER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)

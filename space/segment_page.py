@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from PIL import Image
+
 from hub_model import preprocess
 from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.outputs.forms import doubt_png, packed
-from hub_model.outputs.pictures import mask_png, overlay_png
+from hub_model.outputs.pictures import layer_png, mask_png
 from hub_model.predictor import GuardedClassifier
-from hub_model.segmented import CaseDoubt, NoDecoderError, Segmented, draws, of_explained
+from hub_model.segmented import (
+    CaseDoubt,
+    NoDecoderError,
+    Segmented,
+    SliceDoubt,
+    draws,
+    of_explained,
+)
 from hub_model.uncertainty import MOST
 from hub_model.volumes.grid import NO_GRID_TEXT
 from hub_model.volumes.measured import Measured
-from space import fragments
+from space import fragments, layers
 from space.addresses import PNG, address
 from space.judging import Seen
-from space.pictures import MAX_SHOWN, spread
+from space.layers import Layered
+from space.pictures import MAX_SHOWN, png, spread
 from space.report import Model, spoken
 from space.tables import table
 
@@ -101,24 +111,25 @@ def _pictures(found: Segmented, case: Case, model: Model) -> str:
     spec = model.bundle.config.neuroguard.preprocess
     maps = {} if found.doubt is None else {one.index: one for one in found.doubt.slices}
     chosen = spread(found.shown, MAX_SHOWN)
-    figures = []
-    for index in chosen:
-        grey = preprocess.shown(case.slices[index], spec)
-        images = _image(
-            overlay_png(grey, found.masks[index]), f"Slice {index + 1} with what was outlined"
+    layered = [
+        Layered(
+            f"Slice {index + 1}",
+            address(PNG, png(Image.fromarray(preprocess.shown(case.slices[index], spec)))),
+            address(PNG, layer_png(found.masks[index])),
+            _unsure(index, maps.get(index)),
         )
-        if index in maps:
-            images += _image(doubt_png(maps[index]), f"Where the outline of slice {index + 1} is "
-                             "not sure: the brighter, the less")  # fmt: skip
-        figures.append(
-            f"<figure><div>{images}</div><figcaption>Slice {index + 1}</figcaption></figure>"
-        )
-    many = " ng-many" if len(chosen) > 1 else ""
+        for index in chosen
+    ]
     some = f", {len(chosen)} of {len(found.shown)} slices" if len(chosen) < len(found.shown) else ""
-    return (
-        f'<section><h3>Outlined{some}</h3><div class="ng-pictures{many}">{"".join(figures)}</div>'
-        f"{_link(found)}</section>"
-    )
+    shown = layers.html(layered, "the mask") if layered else ""
+    return f"<section><h3>Outlined{some}</h3>{shown}{_link(found)}</section>"
+
+
+def _unsure(index: int, doubt: SliceDoubt | None) -> str:
+    if doubt is None:
+        return ""
+    alt = f"Where the outline of slice {index + 1} is not sure: the brighter, the less"
+    return f'<img src="{address(PNG, doubt_png(doubt))}" alt="{alt}">'
 
 
 def _link(found: Segmented) -> str:
@@ -157,7 +168,3 @@ def _doubt(doubt: CaseDoubt | None) -> str:
     )
     shown = table("How sure", ("Of what", "Entropy", "Mutual information"), rows)
     return f'<section><h3>Uncertainty</h3>{shown}<p class="ng-small">{note}</p></section>'
-
-
-def _image(png: bytes, alt: str) -> str:
-    return f'<img src="{address(PNG, png)}" alt="{escape(alt)}">'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from hub_model.segmented import draws
-from space import fragments, tabs
+from space import tabs
 from space.service import Service
 
 TITLE = "Segmentation and uncertainty"
@@ -25,6 +25,6 @@ def add(service: Service, choice: gr.Dropdown) -> list[gr.File]:
         return []
     with gr.Tab(TITLE):
         upload = tabs.upload("Files of one case, to be outlined", "outlined")
-        shown = tabs.html(fragments.waiting(), "masks")
+        shown = tabs.result("masks")
         tabs.answer(upload, shown, choice, service.masks)
     return [upload]

@@ -20,12 +20,14 @@ from typing import TypeVar
 from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.reading import read_case
-from space import batch, case_report, fragments, segment_page, stack
+from hub_model.reading.series import SeveralSeriesError
+from space import batch, case_report, choice, fragments, segment_page, stack
 from space.batch import Row
 from space.judging import Judge, Reading, Seen
 from space.metrics import Metrics
 from space.pictures import pictures
 from space.revisions import Revisions, Served, UnknownModelError
+from space.shelf import Sender, Shelf
 from space.turns import Turns
 
 WAITS = "Waiting for its turn: other cases are being judged."
@@ -50,6 +52,18 @@ class NotJudgedError(Exception):
         self.code = code
 
 
+class SeveralError(Exception):
+    """Several series were sent, whose sender can choose one; no refusal.
+
+    Args:
+        several: what was found.
+    """
+
+    def __init__(self, several: SeveralSeriesError) -> None:
+        super().__init__(str(several))
+        self.found = several.found
+
+
 class Service:
     """What the page and its endpoints ask.
 
@@ -67,27 +81,39 @@ class Service:
         self._turns = turns
         self._metrics = metrics
         self._judge = Judge(metrics)
+        self._shelf = Shelf()
 
-    def case(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
+    def case(
+        self, paths: Sequence[str], name: str | None = None, sender: Sender | None = None
+    ) -> Iterator[str]:
         """The result on one case as HTML, or the reason why there is none.
 
         Args:
             paths: uploads; they are deleted.
             name: of the model; None: the default.
+            sender: who can choose among several series; None: they are refused.
         """
-        return self._shown(_case, paths, name)
+        return self._shown(_case, paths, name, sender)
 
-    def stack(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
+    def stack(
+        self, paths: Sequence[str], name: str | None = None, sender: Sender | None = None
+    ) -> Iterator[str]:
         """The same for all slices of one patient: the verdict, and what each slice adds to it."""
-        return self._shown(stack.html, paths, name)
+        return self._shown(stack.html, paths, name, sender)
 
-    def masks(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
+    def masks(
+        self, paths: Sequence[str], name: str | None = None, sender: Sender | None = None
+    ) -> Iterator[str]:
         """The same with masks, sizes and how sure both are, of a model that draws them."""
 
         def show(seen: Seen) -> str:
             return segment_page.of(self.revisions.choose(name).classifier, seen)
 
-        return self._shown(show, paths, name)
+        return self._shown(show, paths, name, sender)
+
+    def leave(self, session: str) -> None:
+        """Delete what a session has not chosen from."""
+        self._shelf.leave(session)
 
     def batch(self, paths: Sequence[str], name: str | None = None) -> Iterator[str]:
         """A table of verdicts as HTML, each file a case; a turn each, so that others come between.
@@ -152,12 +178,28 @@ class Service:
                     yield error
 
     def _shown(
-        self, show: Callable[[Seen], str], paths: Sequence[str], name: str | None
+        self,
+        show: Callable[[Seen], str],
+        paths: Sequence[str],
+        name: str | None,
+        sender: Sender | None,
+    ) -> Iterator[str]:
+        if sender is None:
+            yield from self._judged(show, name, paths, partial(_read_and_delete, paths))
+        elif sender.series is None:
+            keep = partial(self._shelf.keep, sender.place)
+            yield from self._judged(show, name, paths, partial(_read_and_delete, paths, keep=keep))
+        else:
+            with self._shelf.taken(sender.place) as kept:
+                read = partial(_read_and_delete, kept, series=sender.series)
+                yield from self._judged(show, name, kept, read)
+
+    def _judged(
+        self, show: Callable[[Seen], str], name: str | None, paths: Sequence[str], read: Reading
     ) -> Iterator[str]:
         try:
             with self._handled(paths):
                 served = self.revisions.choose(name)
-                read = partial(_read_and_delete, paths)
                 work = self._turns.submit(lambda: show(self._judge.explain(served, read)))
                 try:
                     while not work.done():
@@ -166,6 +208,8 @@ class Service:
                 finally:
                     work.cancel()
                 yield work.result()
+        except SeveralError as several:
+            yield choice.html(several.found)
         except NotJudgedError as error:
             yield fragments.not_judged(str(error))
 
@@ -185,19 +229,38 @@ class Service:
 
 def _case(seen: Seen) -> str:
     """The verdict on a case, what it rests on, and its report to take along."""
-    shown = pictures(seen.explained.images, seen.explained.maps)
+    shown = pictures(seen.explained.images, seen.explained.maps, apart=True)
     body = fragments.result(seen.decision, seen.model, seen.case.warnings, shown, seen.rows)
     return body + case_report.links(body, seen.model, seen.judgement.to_dict())
 
 
-def _read_and_delete(paths: Sequence[str]) -> Case:
+def _read_and_delete(
+    paths: Sequence[str],
+    *,
+    series: int | None = None,
+    keep: Callable[[Sequence[Path]], None] | None = None,
+) -> Case:
+    """The case in some files, which are deleted.
+
+    Args:
+        paths: of the files.
+        series: which of several is read.
+        keep: takes the files where there are several and none was chosen.
+    """
     files = [Path(path) for path in paths]
     try:
-        if not files:
+        if not files and series is None:
             raise InputRejected("no_file", "no file was sent: send the files of one case")
-        if not all(file.is_file() for file in files):  # another user sent the very same file
+        if not files or not all(
+            file.is_file() for file in files
+        ):  # another user sent the very same file
             raise InputRejected("gone", "the upload is no longer here: send the files again")
-        return read_case(files)
+        return read_case(files, series=series)
+    except SeveralSeriesError as several:
+        if keep is None:
+            raise
+        keep(files)
+        raise SeveralError(several) from None
     finally:
         for file in files:
             file.unlink(missing_ok=True)
@@ -212,6 +275,8 @@ def said_without_names() -> Iterator[None]:
     """
     try:
         yield
+    except SeveralError:
+        raise
     except InputRejected as error:
         raise NotJudgedError(error.code, str(error)) from None
     except UnknownModelError as error:

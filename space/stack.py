@@ -43,7 +43,7 @@ def html(seen: Seen) -> str:
     """The whole result on a stack, with its report to take along."""
     decision, model = seen.decision, seen.model
     outlined = outlines(seen)
-    shown = pictures(seen.explained.images, seen.explained.maps)
+    shown = pictures(seen.explained.images, seen.explained.maps, apart=True)
     body = "".join(
         (
             fragments.opening(decision, model, seen.case.warnings, seen.rows),

@@ -59,7 +59,11 @@ def build(service: Service, desk: Desk) -> gr.Blocks:
         model = service.revisions.choose(name).model
         return model_page.html(model), model_page.card(model)
 
+    def left(request: gr.Request) -> None:
+        service.leave(str(request.session_hash))
+
     with page:
+        page.unload(left)
         choice.change(tell, choice, [strip, *told, patient, table], **PRIVATE)
         choice.change(describe, choice, [facts, card], **PRIVATE)
         about.select(describe, choice, [facts, card], **PRIVATE)
@@ -77,9 +81,10 @@ def _case_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, list[gr.H
         with gr.Column(min_width=320):
             upload = tabs.upload("Files of one case", "upload")
             html(fragments.kinds())
+            drawings = tabs.offer_drawings()
     needs = html(fragments.needs(model), "needs")
-    shown = html(fragments.waiting(), "result")
-    tabs.answer(upload, shown, choice, service.case)
+    shown = tabs.result("result")
+    tabs.answer(upload, shown, choice, service.case, drawings)
     with gr.Accordion("What the thresholds promise", open=False, elem_id="promises"):
         promises = html(fragments.promises(model))
     return upload, [introduction, needs, promises, shown]
@@ -89,7 +94,7 @@ def _stack_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, gr.HTML]
     """Where all slices of a patient are sent; the upload, and where its result is shown."""
     upload = tabs.upload("All slices of one patient", "slices")
     html(fragments.kinds())
-    shown = html(fragments.waiting(), "patient")
+    shown = tabs.result("patient")
     tabs.answer(upload, shown, choice, service.stack)
     return upload, shown
 
@@ -97,8 +102,8 @@ def _stack_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, gr.HTML]
 def _batch_tab(service: Service, choice: gr.Dropdown) -> tuple[gr.File, gr.HTML]:
     """Where many cases are sent, one a file; the upload, and where its table is shown."""
     upload = tabs.upload(f"Up to {MAX_BATCH} files, each a case of its own", "many")
-    shown = html(fragments.waiting(), "batch")
-    tabs.answer(upload, shown, choice, service.batch)
+    shown = tabs.result("batch")
+    tabs.answer(upload, shown, choice, lambda paths, name, _: service.batch(paths, name))
     return upload, shown
 
 

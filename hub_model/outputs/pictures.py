@@ -38,10 +38,28 @@ def overlay_png(grey: NDArray[np.uint8], mask: NDArray[np.bool_]) -> bytes:
         grey: `(H, W)`, for example `preprocess.shown` of the slice.
         mask: of the same shape.
     """
-    outline = mask & ~ndimage.binary_erosion(mask)  # a mask at the border is outlined there too
-    opacity = np.where(outline, 1.0, OPACITY * mask)[..., None]
+    opacity = np.where(_outline(mask), 1.0, OPACITY * mask)[..., None]
     mixed = (1 - opacity) * grey[..., None] + opacity * COLOUR
     return _png(Image.fromarray(np.rint(mixed).astype(np.uint8)))
+
+
+def layer_png(mask: NDArray[np.bool_]) -> bytes:
+    """What `overlay_png` puts on a slice, alone: transparent where there is no mask.
+
+    Args:
+        mask: `(H, W)`.
+    """
+    image = Image.fromarray(mask.astype(np.uint8) + _outline(mask), "P")
+    image.putpalette(np.tile(np.rint(COLOUR).astype(np.uint8), 3).tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG", transparency=bytes((0, round(255 * OPACITY), 255)))
+    return file.getvalue()
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Its outermost pixels; a mask at the border is outlined there too."""
+    outline: NDArray[np.bool_] = mask & ~ndimage.binary_erosion(mask)
+    return outline
 
 
 def _png(image: Image.Image) -> bytes:

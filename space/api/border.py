@@ -33,6 +33,15 @@ SEAT = "neuroguard.seat"  # keys of the scope, for routes
 NUMBER = "neuroguard.request_id"
 UNKNOWN = "/v1/"  # what a path of ours that does not exist begins with, and is counted as
 OPEN = frozenset({"/healthz", "/readyz"})  # asked by machines that start and stop servers
+FORM, JSON = "multipart/form-data", "application/json"  # media types that paths take
+WRONG_BODY = {
+    FORM: (
+        "not_multipart",
+        "the body is not multipart/form-data: send the files of one case as parts named files, as "
+        "curl -F files=@slice.png does",
+    ),
+    JSON: ("not_json", "the body is not application/json: send one JSON-RPC message"),
+}
 _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -54,7 +63,8 @@ class Border:
 
     Args:
         app: what is inside.
-        routes: paths of the API; True for those that take files.
+        routes: paths of the API, and of each the media type that it takes; None for those that
+            take nothing.
         settings: limits and token.
         turns: where seats are taken.
         metrics: where answers are counted.
@@ -63,7 +73,7 @@ class Border:
     def __init__(
         self,
         app: ASGIApp,
-        routes: Mapping[str, bool],
+        routes: Mapping[str, str | None],
         settings: Settings,
         turns: Turns,
         metrics: Metrics,
@@ -88,8 +98,8 @@ class Border:
             if message["type"] == "http.request":
                 passage.received += len(message.get("body", b""))
                 passage.complete = not message.get("more_body", False)
-                if passage.received > self._settings.body_bytes:
-                    passage.refused = self._too_large(passage.received)
+                if passage.received > (limit := self._body_bytes(route)):
+                    passage.refused = _too_large(passage.received, limit)
                     raise passage.refused
             return message
 
@@ -106,7 +116,7 @@ class Border:
         except ProblemError as problem:
             passage.refused = problem
         except Exception as error:
-            self._failed(passage, error)
+            passage.refused = failed(passage.route, passage.number, error)
         if passage.refused is not None and passage.status is None:
             refused, passage.refused = passage.refused, None
             await refused.response(passage.number)(scope, receive, answered)
@@ -128,8 +138,8 @@ class Border:
         if passage.route.endswith("/batch"):
             seconds = self._settings.batch_seconds
         with ExitStack() as held:
-            if self._routes[passage.route]:
-                self._check_body(headers)
+            if (taken := self._routes[passage.route]) is not None:
+                self._check_body(passage.route, taken, headers)
                 scope[SEAT] = held.enter_context(self._seat())
             try:
                 async with asyncio.timeout(seconds):
@@ -161,7 +171,7 @@ class Border:
     def _check_method(self, route: str, method: str) -> None:
         if route not in self._routes:
             raise ProblemError("not_found", "there is no such path: see /openapi.json")
-        allowed = "POST" if self._routes[route] else "GET"
+        allowed = "GET" if self._routes[route] is None else "POST"
         if method != allowed:
             raise ProblemError(
                 "method_not_allowed",
@@ -169,25 +179,22 @@ class Border:
                 headers={"Allow": allowed},
             )
 
-    def _check_body(self, headers: Headers) -> None:
-        if not headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    def _check_body(self, route: str, taken: str, headers: Headers) -> None:
+        if not headers.get("content-type", "").lower().startswith(taken):
+            code, told = WRONG_BODY[taken]
+            raise ProblemError(code, told)
+        if taken == JSON and not {headers.get("origin")} <= {None, *self._settings.origins}:
             raise ProblemError(
-                "not_multipart",
-                "the body is not multipart/form-data: send the files of one case as parts named "
-                "files, as curl -F files=@slice.png does",
+                "foreign_origin",
+                "a page of another origin may not ask here: let whoever runs this server name it",
             )
-        announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._settings.body_bytes:
-            raise self._too_large(int(announced))
+        announced, limit = headers.get("content-length", ""), self._body_bytes(route)
+        if announced.isdecimal() and int(announced) > limit:
+            raise _too_large(int(announced), limit)
 
-    def _too_large(self, size: int) -> ProblemError:
-        limit = self._settings.body_bytes
-        return ProblemError(
-            "body_too_large",
-            f"a request of {size} bytes or more, limit {limit}: send fewer or smaller files",
-            limit=limit,
-            actual=size,
-        )
+    def _body_bytes(self, route: str) -> int:
+        found = self._settings
+        return found.text_bytes if self._routes.get(route) == JSON else found.body_bytes
 
     def _seat(self) -> Seat:
         if not self._turns.open:
@@ -198,21 +205,6 @@ class Border:
             raise ProblemError(
                 "busy", str(error), headers={"Retry-After": str(error.retry_after)}
             ) from None
-
-    def _failed(self, passage: _Passage, error: Exception) -> None:
-        """Say in the log where something of ours failed; the client gets the request's id."""
-        fields = {
-            "request_id": passage.number,
-            "route": passage.route,
-            "error": type(error).__name__,
-            "at": logs.places(error),
-        }
-        logger.error("failure", extra={logs.FIELDS: fields})
-        passage.refused = ProblemError(
-            "failure",
-            "something failed here: try again, and give the request's id to whoever runs this "
-            "server",
-        )
 
     def _write(self, scope: Scope, passage: _Passage) -> None:
         """One line and one count for each request."""
@@ -233,3 +225,33 @@ class Border:
 def _number(given: str | None) -> str:
     """The client's own id where it is a plain word, else a new one."""
     return given if given and _NUMBER.fullmatch(given) else secrets.token_hex(8)
+
+
+def _too_large(size: int, limit: int) -> ProblemError:
+    return ProblemError(
+        "body_too_large",
+        f"a request of {size} bytes or more, limit {limit}: send fewer or smaller files",
+        limit=limit,
+        actual=size,
+    )
+
+
+def failed(route: str, number: str, error: Exception) -> ProblemError:
+    """Say in the log where something of ours failed; the client gets the request's id.
+
+    Args:
+        route: that was asked.
+        number: the request's id.
+        error: of which only kind and place are written.
+    """
+    fields = {
+        "request_id": number,
+        "route": route,
+        "error": type(error).__name__,
+        "at": logs.places(error),
+    }
+    logger.error("failure", extra={logs.FIELDS: fields})
+    return ProblemError(
+        "failure",
+        "something failed here: try again, and give the request's id to whoever runs this server",
+    )

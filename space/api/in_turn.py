@@ -28,11 +28,13 @@ class InTurn:
         served: the revision it asks.
         seat: it has.
         metrics: where refusals are counted.
+        series: which one of several in a case, from 1; None: there must be one alone.
     """
 
     served: Served
     seat: Seat
     metrics: Metrics
+    series: int | None = None
 
     async def ask(
         self, question: Callable[[Served, Reading], Result], paths: Sequence[Path]
@@ -46,7 +48,7 @@ class InTurn:
         Raises:
             ProblemError: the files cannot be used.
         """
-        work = partial(question, self.served, partial(read_case, paths))
+        work = partial(question, self.served, partial(read_case, paths, series=self.series))
         try:
             return await asyncio.wrap_future(self.seat.submit(work))
         except InputRejected as refusal:

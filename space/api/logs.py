@@ -45,3 +45,5 @@ def to_stderr() -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("neuroguard").setLevel(logging.INFO)
+    # It would write what it was sent where that breaks the protocol; the border writes the rest.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)

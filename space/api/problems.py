@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from hub_model.errors import InputRejected
+from hub_model.reading.series import Found, SeveralSeriesError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -16,11 +18,13 @@ STATUS = {
     # of the request
     "bad_request": 400,
     "unauthorized": 401,
+    "foreign_origin": 403,
     "not_found": 404,
     "unknown_model": 404,
     "method_not_allowed": 405,
     "slow_upload": 408,
     "gone": 410,
+    "not_json": 415,
     "not_multipart": 415,
     "invalid_request": 422,
     "no_decoder": 422,
@@ -67,6 +71,7 @@ STATUS = {
     "no_files": 422,
     "no_grid": 422,
     "no_place": 422,
+    "no_such_series": 422,
     "not_the_source": 422,
     "nothing_usable": 422,
     "same_position": 422,
@@ -82,6 +87,19 @@ STATUS = {
 }
 
 
+class SeriesFound(BaseModel):
+    """One of several series in a case; `?series=` takes its number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    modality: str  # as DICOM codes it; empty where it is not one of the usual
+    plane: str
+    slices: int
+    rows: int
+    columns: int
+
+
 class Problem(BaseModel):
     """What went wrong: what was found, what was expected, what to do."""
 
@@ -95,6 +113,7 @@ class Problem(BaseModel):
     request_id: str  # stands in the server's log, and in the answer's X-Request-ID
     limit: float | None = None  # that was passed, where one was
     actual: float | None = None  # what was found, in the limit's unit
+    series: tuple[SeriesFound, ...] | None = None  # of several: what can be asked for
 
 
 class ProblemError(Exception):
@@ -106,6 +125,7 @@ class ProblemError(Exception):
         headers: that the answer gets besides.
         limit: the limit that was passed, if one was.
         actual: the value found.
+        series: what can be asked for, of several.
     """
 
     def __init__(
@@ -116,17 +136,26 @@ class ProblemError(Exception):
         headers: Mapping[str, str] | None = None,
         limit: float | None = None,
         actual: float | None = None,
+        series: Sequence[Found] = (),
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.headers = dict(headers or {})
         self.limit = limit
         self.actual = actual
+        self.series = tuple(series)
 
     @classmethod
     def of_refusal(cls, refusal: InputRejected) -> ProblemError:
         """The same for files that cannot be used."""
-        return cls(refusal.code, str(refusal), limit=refusal.limit, actual=refusal.actual)
+        series = refusal.found if isinstance(refusal, SeveralSeriesError) else ()
+        return cls(
+            refusal.code,
+            str(refusal),
+            limit=refusal.limit,
+            actual=refusal.actual,
+            series=series,
+        )
 
     @property
     def status(self) -> int:
@@ -144,6 +173,7 @@ class ProblemError(Exception):
             request_id=request_id,
             limit=self.limit,
             actual=self.actual,
+            series=tuple(SeriesFound(**asdict(one)) for one in self.series) or None,
         )
 
     def response(self, request_id: str) -> JSONResponse:

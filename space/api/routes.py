@@ -15,7 +15,7 @@ from hub_model.outputs.forms import Form
 from hub_model.reading import contents
 from hub_model.segmented import NoDecoderError, draws
 from space.api import answers
-from space.api.border import NUMBER, SEAT
+from space.api.border import FORM, NUMBER, SEAT
 from space.api.desk import Desk
 from space.api.in_turn import InTurn
 from space.api.problems import Problem, ProblemError
@@ -24,6 +24,7 @@ from space.api.uploads import Sent, saved
 from space.batch import check_size
 from space.revisions import Served, UnknownModelError
 
+TOOLS = "/mcp"  # where the same questions are tools, if they are
 PNG, ZIP = "image/png", "application/zip"
 MAX_MASKED_BATCH = 50  # files of one batch; a mask costs as much as the verdict
 ORIGINALS = {
@@ -39,34 +40,49 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _served(
+def served(
     desk: Annotated[Desk, Depends(_desk)],
     model: Annotated[
         str | None, Query(description="Name of a served model; without it, the default.")
     ] = None,
 ) -> Served:
+    """The revision that a request asks.
+
+    Raises:
+        ProblemError: there is none of that name.
+    """
     try:
         return desk.revisions.choose(model)
     except UnknownModelError as error:
         raise ProblemError("unknown_model", str(error)) from None
 
 
-def _turn(request: Request, served: Annotated[Served, Depends(_served)]) -> InTurn:
-    return InTurn(served, request.scope[SEAT], request.app.state.metrics)
+def _turn(
+    request: Request,
+    asked: Annotated[Served, Depends(served)],
+    series: Annotated[
+        int | None, Query(ge=1, le=1_000, description="Which of several series in a case, from 1.")
+    ] = None,
+) -> InTurn:
+    return InTurn(asked, request.scope[SEAT], request.app.state.metrics, series)
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
 Turn = Annotated[InTurn, Depends(_turn)]
 
 
-def _drawing(turn: Turn) -> InTurn:
-    """A turn at a revision that draws masks."""
+def drawing(turn: Turn) -> InTurn:
+    """A turn at a revision that draws masks.
+
+    Raises:
+        ProblemError: it draws none.
+    """
     if not draws(turn.served.classifier):
         raise ProblemError("no_decoder", str(NoDecoderError()))
     return turn
 
 
-DrawingTurn = Annotated[InTurn, Depends(_drawing)]
+DrawingTurn = Annotated[InTurn, Depends(drawing)]
 Pictures = Annotated[Literal["base64", "none"], Query(description="Pictures in the JSON, or none.")]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -238,10 +254,10 @@ def original_paths() -> APIRouter:
     return router
 
 
-def paths() -> dict[str, bool]:
-    """Every path of the API; True for those that take files."""
+def paths() -> dict[str, str | None]:
+    """Every path of the API with the media type that it takes; None for those that take nothing."""
     return {
-        **{route.path: False for route in public.routes if isinstance(route, APIRoute)},
-        **{route.path: True for route in cases.routes if isinstance(route, APIRoute)},
-        **dict.fromkeys(ORIGINALS, True),
+        **{route.path: None for route in public.routes if isinstance(route, APIRoute)},
+        **{route.path: FORM for route in cases.routes if isinstance(route, APIRoute)},
+        **dict.fromkeys(ORIGINALS, FORM),
     }

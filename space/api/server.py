@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from hub_model.contract import RESEARCH_ONLY
 from hub_model.errors import InputRejected
 from space.api import routes
-from space.api.border import NUMBER, REQUEST_ID, Border
+from space.api.border import JSON, NUMBER, REQUEST_ID, Border
 from space.api.desk import Desk
 from space.api.problems import ProblemError
 from space.api.settings import Settings
@@ -21,6 +22,9 @@ from space.judging import Judge
 from space.metrics import Metrics
 from space.revisions import Revisions
 from space.turns import Turns
+
+if TYPE_CHECKING:
+    from space.api.tools import Tools
 
 VERSION = "1"
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -35,10 +39,13 @@ def create(revisions: Revisions, settings: Settings, turns: Turns, metrics: Metr
         turns: the one thread that judges, shared with the page; closed when the server stops.
         metrics: shared with the page.
     """
+    desk, taken = Desk(revisions, Judge(metrics)), routes.paths()
+    tools = _tools(desk, settings, metrics) if settings.mcp else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with nullcontext() if tools is None else tools.manager.run():
+            yield
         turns.close()
 
     app = FastAPI(
@@ -49,19 +56,20 @@ def create(revisions: Revisions, settings: Settings, turns: Turns, metrics: Metr
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.desk = Desk(revisions, Judge(metrics))
+    app.state.desk = desk
     app.state.turns = turns
     app.state.metrics = metrics
     app.include_router(routes.public)
     app.include_router(routes.cases)
     app.include_router(routes.original_paths())
+    if tools is not None:
+        taken[routes.TOOLS] = JSON
+        app.add_route(routes.TOOLS, tools.manager.asgi_app, include_in_schema=False)
     app.add_exception_handler(ProblemError, _told)
     app.add_exception_handler(InputRejected, _told)
     app.add_exception_handler(RequestValidationError, _told)
     app.add_exception_handler(HTTPException, _told)
-    app.add_middleware(
-        Border, routes=routes.paths(), settings=settings, turns=turns, metrics=metrics
-    )
+    app.add_middleware(Border, routes=taken, settings=settings, turns=turns, metrics=metrics)
     # Also where no origin is allowed: without it the page's server would allow every one.
     app.add_middleware(
         CORSMiddleware,
@@ -71,6 +79,12 @@ def create(revisions: Revisions, settings: Settings, turns: Turns, metrics: Metr
         expose_headers=(REQUEST_ID, "Retry-After", "X-Verdict"),
     )
     return app
+
+
+def _tools(desk: Desk, settings: Settings, metrics: Metrics) -> Tools:
+    from space.api.tools import Tools  # wants a package that is an extra
+
+    return Tools(desk, settings, metrics)
 
 
 async def _told(request: Request, error: Exception) -> Response:

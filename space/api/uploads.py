@@ -16,6 +16,7 @@ from typing import Annotated
 from fastapi import Depends, File, UploadFile
 from starlette.concurrency import run_in_threadpool
 
+from hub_model.reading.encoded import decoded
 from space.api.problems import ProblemError
 
 
@@ -44,8 +45,15 @@ Sent = Annotated[list[UploadFile], Depends(sent)]
 
 
 @asynccontextmanager
-async def saved(parts: Sequence[UploadFile]) -> AsyncIterator[list[Path]]:
-    """Paths of the parts' content; removed at the end."""
+async def saved(parts: Sequence[UploadFile | str]) -> AsyncIterator[list[Path]]:
+    """Paths of the parts' content; removed at the end.
+
+    Args:
+        parts: of a form, or files as base64 text.
+
+    Raises:
+        InputRejected: a text is not base64.
+    """
     with TemporaryDirectory(prefix="neuroguard-") as folder:
         paths = [Path(folder, str(index)) for index in range(len(parts))]
         for part, path in zip(parts, paths, strict=True):
@@ -53,6 +61,9 @@ async def saved(parts: Sequence[UploadFile]) -> AsyncIterator[list[Path]]:
         yield paths
 
 
-def _copy(part: UploadFile, path: Path) -> None:
+def _copy(part: UploadFile | str, path: Path) -> None:
+    if isinstance(part, str):
+        path.write_bytes(decoded(part))
+        return
     with path.open("wb") as target:
         shutil.copyfileobj(part.file, target)

@@ -10,6 +10,7 @@ from pydicom.uid import generate_uid
 
 from hub_model.errors import InputRejected
 from hub_model.reading import read_case
+from hub_model.reading.series import SeveralSeriesError
 from tests.reading.samples import AXIAL, CORONAL, SAGITTAL, dicom, stack, write
 
 
@@ -73,6 +74,27 @@ def test_a_localizer_of_three_planes_is_refused(tmp_path):
     with pytest.raises(InputRejected, match="axial 1, sagittal 2, coronal 1") as refusal:
         read_case(save(tmp_path, files))
     assert refusal.value.code == "several_planes"
+
+
+def test_one_of_several_series_is_read_by_its_number(tmp_path):
+    files = [*stack(2), *stack(3, SAGITTAL, SeriesInstanceUID=generate_uid(), Modality="DOE JOHN")]
+    paths = save(tmp_path, files, order=1)
+    with pytest.raises(SeveralSeriesError) as refusal:
+        read_case(paths)
+
+    found = {one.plane: one for one in refusal.value.found}
+    assert sorted(one.number for one in found.values()) == [1, 2]
+    assert (found["axial"].slices, found["axial"].rows, found["axial"].columns) == (2, 8, 8)
+    assert (found["sagittal"].slices, found["sagittal"].modality) == (3, "")
+    for one in found.values():
+        assert len(read_case(paths, series=one.number).slices) == one.slices
+
+
+@pytest.mark.parametrize("wanted", [0, 2])
+def test_a_series_that_was_not_sent_cannot_be_read(tmp_path, wanted):
+    with pytest.raises(InputRejected, match="ask for 1 to 1") as refusal:
+        read_case(save(tmp_path, stack(2)), series=wanted)
+    assert refusal.value.code == "no_such_series"
 
 
 def test_many_series_are_not_all_listed(tmp_path):

@@ -23,7 +23,7 @@ from space import pinned
 from tests.loopback_api import LoopbackHub
 from tests.test_handler import png
 from training.sources.phantom import phantom_records
-from training.sources.phantom_files import write_raster
+from training.sources.phantom_files import Identity, dicom_files, write_raster
 from training.sources.phantom_heads import MASSES, Head, make_head
 from training.sources.phantom_strangers import strangers
 
@@ -81,6 +81,21 @@ def stranger(classifier: GuardedClassifier, tmp_path_factory: pytest.TempPathFac
         if not decision.verdict.accepted:
             return Sample(path, None, decision)
     raise AssertionError("none of 20 drawn knees was refused: the guard learned nothing")
+
+
+def two_series(folder: Path) -> list[Path]:
+    """DICOM files of two drawn patients, three slices and two, under names that must not show."""
+    files = [
+        file
+        for index, slices in ((1, 3), (2, 2))
+        for file in dicom_files(
+            make_head(index, SEED, MASSES[1]), n_slices=slices, identity=Identity(name=SECRET)
+        )
+    ]
+    paths = [folder / f"{SECRET}_{number}.dcm" for number in range(len(files))]
+    for path, file in zip(paths, files, strict=True):
+        path.write_bytes(file)
+    return paths
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from hub_model.predictor import Explained, GuardedClassifier
 from space.api.settings import Settings
 from space.revisions import Revisions, Served
 from tests.browser import AA, CONTRAST, NEEDS_CHROMIUM, PATIENCE
-from tests.space.conftest import SECRET, free_port
+from tests.space.conftest import SECRET, free_port, two_series
 from tests.untrained import write_untrained
 
 pytestmark = [
@@ -210,6 +210,60 @@ def test_a_stack_is_shown_slice_by_slice_and_its_table_sorts(
     expect(shown.get_by_role("columnheader", name="Tumor")).to_have_attribute(
         "aria-sort", "descending"
     )
+
+
+def test_sliders_change_what_is_seen_and_nothing_moves(
+    visit: Callable[..., Page], files: dict[str, Path]
+) -> None:
+    page = visit(width=390)
+    give(page, "#upload", files["head"], files["blank"], files["head"])
+    result = page.locator("#result")
+    expect(result.locator(".ng-layered")).to_be_visible(timeout=PATIENCE)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    assert result.locator("figure:visible").all_inner_texts() == ["Slice 1"]
+
+    page.get_by_label("Opacity of the map").press("Home")
+    page.get_by_role("slider", name="Slice").press("End")
+
+    assert result.locator("figure:visible").all_inner_texts() == ["Slice 3"]
+    seen = result.locator("figure:visible .ng-map")
+    assert seen.evaluate("image => getComputedStyle(image).opacity") == "0"
+    expect(page.get_by_role("slider", name="Slice")).to_have_attribute("aria-valuetext", "Slice 3")
+    assert page.evaluate("document.documentElement.scrollHeight") == height
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(CONTRAST, "#result") >= AA
+
+
+def test_one_of_several_series_is_chosen_by_a_click(
+    visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = visit(width=390)
+    give(page, "#upload", *two_series(tmp_path))
+    result = page.locator("#result")
+    expect(result.locator(".ng-choice tbody tr")).to_have_count(2, timeout=PATIENCE)
+    rows = result.locator("tbody tr").all_inner_texts()
+    assert [row.split()[1:5] for row in rows] == [
+        ["1", "MR", "axial", "3"],
+        ["2", "MR", "axial", "2"],
+    ]
+    assert page.evaluate(CONTRAST, "#result") >= AA
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert SECRET not in page.content()
+
+    page.get_by_role("button", name="Judge series 2").click()
+    expect(result).to_contain_text("2 of 2", timeout=PATIENCE)
+    expect(result.locator(".ng-accept")).to_be_visible()
+
+
+def test_a_drawing_is_judged_by_a_click(visit: Callable[..., Page]) -> None:
+    page = visit(width=390)
+    page.get_by_role("button", name="A drawn head").click()
+    expect(page.locator("#result .ng-accept")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#result figure")).to_have_count(1)
+    page.get_by_role("button", name="A drawn knee").click()
+    expect(page.locator("#result .ng-working")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("#result .ng-band")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_file_that_cannot_be_used_is_refused_on_every_tab(

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from hub_model.contract import RESEARCH_ONLY
 from scripts.bench_api import measure, serving, table
 from space.api import routes
+from space.api.settings import MCP, MCP_PACKAGE
 from tests import masked_bundle
 
 TEXT = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
@@ -36,7 +39,10 @@ def run(bundle: Path, head: bytes, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("examples")
     for name in ("slice.png", "other.png"):
         (folder / name).write_bytes(head)
-    with serving(bundle) as (url, _):
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
+        if find_spec(MCP_PACKAGE) is not None:
+            patch.setenv(MCP, "1")
+        url, _ = running.enter_context(serving(bundle))
 
         def example(mark: str) -> str:
             language, code = EXAMPLES[mark]
@@ -57,7 +63,8 @@ def run(bundle: Path, head: bytes, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.mark.slow
 def test_every_example_gives_what_it_promises(run: Run) -> None:
-    assert EXAMPLES.keys() == {"curl", "png", "batch", "segment", "masks", "python", "gradio"}
+    marks = {"curl", "png", "batch", "segment", "masks", "python", "gradio", "mcp"}
+    assert EXAMPLES.keys() == marks
     assert json.loads(run("curl"))["notice"] == RESEARCH_ONLY
     assert run("png") == "\x89PNG"
     assert json.loads(run("segment"))["uncertainty"]["looks"] == 2
@@ -67,6 +74,12 @@ def test_every_example_gives_what_it_promises(run: Run) -> None:
     verdict, *rows = run("gradio").splitlines()
     assert verdict == "ACCEPT"
     assert [row.split()[0] for row in rows] == ["0", "1"]
+
+
+@pytest.mark.slow
+def test_a_client_of_the_tools_gets_what_the_example_promises(run: Run) -> None:
+    pytest.importorskip(MCP_PACKAGE)
+    assert run("mcp").splitlines() == ["classify explain patient quality segment model", "ACCEPT"]
 
 
 @pytest.mark.slow
@@ -80,4 +93,5 @@ def test_many_clients_at_once_get_a_verdict_or_are_told_to_come_back(bundle: Pat
 
 
 def test_every_route_is_documented() -> None:
-    assert [path for path in routes.paths() if f"{path}`" not in TEXT] == []
+    paths = [*routes.paths(), routes.TOOLS]
+    assert [path for path in paths if f"{path}`" not in TEXT] == []

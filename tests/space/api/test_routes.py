@@ -19,6 +19,7 @@ from hub_model.handler import EndpointHandler
 from space.api.routes import ORIGINALS
 from space.revisions import Revisions
 from tests.space.api.conftest import EASY, STRICT
+from tests.space.conftest import two_series
 from tests.untrained import SIZE
 from training.sources.phantom_files import write_dicom_series
 from training.sources.phantom_heads import make_head
@@ -211,3 +212,17 @@ def test_a_file_is_gone_when_its_answer_is_there(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert client.post("/v1/classify", files=[part(head)]).status_code == 200
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_of_several_series_is_asked_for_by_its_number(
+    client: TestClient, tmp_path: Path
+) -> None:
+    files = [part(path.read_bytes()) for path in two_series(tmp_path)]
+    refused = client.post("/v1/classify", files=files)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "several_series")
+    assert [(one["number"], one["slices"]) for one in refused.json()["series"]] == [(1, 3), (2, 2)]
+    for number, slices in ((1, 3), (2, 2)):
+        found = client.post(f"/v1/classify?series={number}", files=files)
+        assert len(found.json()["slices"]) == slices
+    assert client.post("/v1/classify?series=3", files=files).json()["code"] == "no_such_series"
