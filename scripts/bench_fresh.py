@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.bench_api import serving
-from training.pipeline import peak
+from training import peak
 
 MEBI = 1e6 / 2**20  # MiB of a megabyte
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hub_model.engine import Kind
 from scripts.bench_cases import cases
-from training.pipeline import peak
+from training import peak
 
 if TYPE_CHECKING:
     from hub_model.policy import Evidence

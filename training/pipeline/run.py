@@ -19,10 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hub_model.errors import NeuroguardError, UsageError
-from training import content, report, tracking
+from training import content, peak, report, tracking
 from training.checkout import code_commit
 from training.operating import candidates, uses
-from training.pipeline import code, gates, log, manifest, peak, plan, pointing, record
+from training.pipeline import code, gates, log, manifest, plan, pointing, record
 from training.pipeline.manifest import Manifest, StageLine, Status
 from training.pipeline.plan import Action, Shape, Step, Wish
 from training.pipeline.record import StageRecord
