@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hub_model.engine import Kind
 from scripts.bench_cases import cases
 from training import peak
 
 if TYPE_CHECKING:
+    from hub_model.engine import Kind
     from hub_model.policy import Evidence
 
 WARM_UP = 2  # times; the first run of a network picks its kernels
@@ -148,6 +148,8 @@ def main(name: str, bundle: Path, given: Path) -> None:
 def _way(name: str, bundle: Path) -> Way:
     if name == PEER:
         return Peer(bundle)
+    from hub_model.engine import Kind
+
     return Pipeline(bundle) if name == PIPELINE else Ours(bundle, Kind(name))
 
 
