@@ -248,18 +248,12 @@ def test_folds_are_those_that_the_source_publishes(finish):
     assert "crossval.figshare.finding_specificity" not in found.figures
 
 
-def test_the_audit_measures_what_the_source_tells_and_the_card_says_so(finish):
+def test_the_audit_and_the_card_say_that_the_source_tells_the_finding(finish):
     finished = finish("figshare_multitask")
     audit = json.loads((finished.folder / "audit" / "audit.json").read_text())
-    (alone,) = (
-        one
-        for one in audit["shortcuts"]
-        if (one["target"], one["features"]) == ("finding", "source")
-    )
-    rows = list(rows_of(dataset.load(finished.dataset)))
-    assert alone["classes"] == ["none", "tumor"]
-    assert alone["balanced"]["sample"]["n_images"] == len(rows)
-    assert {row.source for row in rows if row.finding == "none"} == {"lgg"}
+    alone = [one for one in audit["shortcuts"] if one["features"] == "source"]
+    by_target = {one["target"]: one["balanced"]["value"] for one in alone}
+    assert by_target["finding"] > 0.6  # 0.5 is chance; lgg's tumors keep it from 1
     card = (finished.bundle / contract.CARD).read_text()
     assert "beside it every tumor-free image is of another source" in card
 
