@@ -225,12 +225,6 @@ def _role(recipe: Recipe, name: str) -> str:
     roles = []
     if name == recipe.data.source:
         roles.append("training, calibration, thresholds, test")
-    if beside := [one for one in recipe.data.also if one.source == name]:
-        taught = "" if beside[0].types else ", the finding only"
-        tested = beside[0].role == "divided"
-        roles.append(f"training{taught}" + (", calibration, thresholds, test" if tested else ""))
-    if name in recipe.data.left_out_sets.values():
-        roles.append("test, never learnt from")
     if name in recipe.data.finding_only:
         roles.append("training, the finding only")
     if strange:

@@ -165,10 +165,7 @@ _ENTRIES = (
             "2": _FOUR["glioma"],
             "3": _FOUR["pituitary"],
         },
-        known_issues=(
-            "masoudnickparvar holds every slice of it, mirrored, and half unmirrored.",
-            "No image is without a tumor: beside it every tumor-free image is of another source.",
-        ),
+        known_issues=("masoudnickparvar holds every slice of it, mirrored, and half unmirrored.",),
     ),
     Source(
         name="lgg",

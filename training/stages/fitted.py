@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from safetensors.numpy import load_file as load_arrays
@@ -104,12 +103,10 @@ def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
 
 def asked(job: Job) -> Asked:
     """What the thresholds are chosen on; nobody is held to a type that was not taught."""
-    untaught = job.recipe.data.untaught
     if job.recipe.policy.chosen_on == "threshold":
-        found = of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
-        return replace(found, inputs=found.inputs.without_types(untaught))
+        return of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
     by_group = next(one for one in folds(job) if one.by == "group")
-    data = prepared.folded(job).without_types(untaught)
+    data = prepared.folded(job).without_types(job.recipe.data.untaught)
     return out_of_fold(data, by_group.logits)
 
 

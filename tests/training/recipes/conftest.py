@@ -60,11 +60,6 @@ SHORT = {  # a recipe to what makes it a matter of seconds
         "train.ema_decay=0.5", "train.masks.warmup.sizes=[48]", "data.volumes.slices=4",
         *LOOSE,
     ),
-    "figshare_multitask": (
-        "preprocess.size=64", *TRUNK, "train.batch=16", "train.head.sizes=[48]",
-        "train.finetune.sizes=[48]", "train.finetune.epochs=3", "train.finetune.lr=3.0e-3",
-        "train.ema_decay=0.5", "train.masks.warmup.sizes=[48]", *LOOSE,
-    ),
     "mri_tumor_binary": (
         "preprocess.size=64", *TRUNK, "train.head.epochs=1", "train.finetune.epochs=3",
         "train.finetune.sizes=[48]", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
@@ -114,7 +109,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     drawn.br35h(cache, others)
     drawn.lgg(cache, drawn.pictures(70, 2, seed=15))
     drawn.brats(root, 60, seed=1000)
-    drawn.figshare(root, drawn.pictures(64, 2, seed=19))
     drawn.stroke(cache, others)
     drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
     drawn.folders(root, 40, seed=14)
@@ -154,7 +148,7 @@ def finish(
 def _seed(found: Recipe) -> int:
     """A division under which every split has every class, as the recipe's own has for its data."""
     data, shares = found.data, dict(found.data.shares)
-    own = {"ct": Path(data.root)} | {one: Path(data.root) / one for one in ("brats", "figshare")}
+    own = {"ct": Path(data.root), "brats": Path(data.root) / "brats"}
     places = {name: place for name, place in own.items() if name == data.source}
     records = list(Records(found, places).everything())
     if data.scheme == "official":  # what is not the source's own test is divided
