@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hub_model.outputs.pictures import png
 from hub_model.predictor import SliceMap
 from space.addresses import PNG, address
 
@@ -92,18 +92,8 @@ def layer(activation: NDArray[np.floating]) -> bytes:
     colours = WEAK_COLOUR + steps[:, None] * (STRONG_COLOUR - WEAK_COLOUR)
     image = Image.fromarray(np.rint(np.clip(activation, 0, 1) * (STEPS - 1)).astype(np.uint8), "P")
     image.putpalette(np.rint(colours).astype(np.uint8).tobytes())
-    file = io.BytesIO()
-    opacity = np.rint(255 * STRONGEST * steps).astype(np.uint8).tobytes()
-    image.save(file, "PNG", transparency=opacity)
-    return file.getvalue()
+    return png(image, np.rint(255 * STRONGEST * steps).astype(np.uint8).tobytes())
 
 
 def _mapped(image: NDArray[np.uint8], activation: NDArray[np.floating], *, apart: bool) -> str:
     return address(PNG, layer(activation) if apart else png(overlay(image, activation)))
-
-
-def png(image: Image.Image) -> bytes:
-    """An image as a PNG file."""
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()

@@ -11,7 +11,7 @@ from hub_model import preprocess
 from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.outputs.forms import doubt_png, packed
-from hub_model.outputs.pictures import layer_png, mask_png
+from hub_model.outputs.pictures import layer_png, mask_png, png
 from hub_model.predictor import GuardedClassifier
 from hub_model.segmented import (
     CaseDoubt,
@@ -28,7 +28,7 @@ from space import fragments, layers
 from space.addresses import PNG, address
 from space.judging import Seen
 from space.layers import Layered
-from space.pictures import MAX_SHOWN, png, spread
+from space.pictures import MAX_SHOWN, spread
 from space.report import Model, spoken
 from space.tables import table
 

@@ -19,7 +19,7 @@ def mask_png(mask: NDArray[np.bool_]) -> bytes:
     Args:
         mask: `(H, W)`.
     """
-    return _png(Image.fromarray(mask.astype(np.uint8) * np.uint8(255)))
+    return png(Image.fromarray(mask.astype(np.uint8) * np.uint8(255)))
 
 
 def grey_png(share: NDArray[np.floating]) -> bytes:
@@ -28,7 +28,7 @@ def grey_png(share: NDArray[np.floating]) -> bytes:
     Args:
         share: `(H, W)`, for example an uncertainty as a share of the most that it can be.
     """
-    return _png(Image.fromarray(np.rint(share * 255).astype(np.uint8)))
+    return png(Image.fromarray(np.rint(share * 255).astype(np.uint8)))
 
 
 def overlay_png(grey: NDArray[np.uint8], mask: NDArray[np.bool_]) -> bytes:
@@ -40,7 +40,7 @@ def overlay_png(grey: NDArray[np.uint8], mask: NDArray[np.bool_]) -> bytes:
     """
     opacity = np.where(_outline(mask), 1.0, OPACITY * mask)[..., None]
     mixed = (1 - opacity) * grey[..., None] + opacity * COLOUR
-    return _png(Image.fromarray(np.rint(mixed).astype(np.uint8)))
+    return png(Image.fromarray(np.rint(mixed).astype(np.uint8)))
 
 
 def layer_png(mask: NDArray[np.bool_]) -> bytes:
@@ -51,9 +51,7 @@ def layer_png(mask: NDArray[np.bool_]) -> bytes:
     """
     image = Image.fromarray(mask.astype(np.uint8) + _outline(mask), "P")
     image.putpalette(np.tile(np.rint(COLOUR).astype(np.uint8), 3).tobytes())
-    file = io.BytesIO()
-    image.save(file, "PNG", transparency=bytes((0, round(255 * OPACITY), 255)))
-    return file.getvalue()
+    return png(image, bytes((0, round(255 * OPACITY), 255)))
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -62,7 +60,13 @@ def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return outline
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image, opacity: bytes | None = None) -> bytes:
+    """An image as a PNG file.
+
+    Args:
+        image: any.
+        opacity: of each colour of its palette, 0-255; None: nothing of it is transparent.
+    """
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, "PNG", **({} if opacity is None else {"transparency": opacity}))
     return file.getvalue()

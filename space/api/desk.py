@@ -11,13 +11,14 @@ from dataclasses import asdict
 from hub_model.contract import REASON_TEXT, RESEARCH_ONLY, Verdict
 from hub_model.outputs.forms import Form, Sent, packed
 from hub_model.outputs.forms import files as files_of
+from hub_model.outputs.pictures import png
 from hub_model.segmented import of_explained
 from space.api import answers
 from space.api.problems import ProblemError
 from space.api.segment_answers import SegmentAnswer
 from space.judging import Judge, Judgement, Reading
 from space.measures import Judged
-from space.pictures import overlay, pictures, png
+from space.pictures import overlay, pictures
 from space.revisions import Revisions, Served
 
 
