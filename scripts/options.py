@@ -53,6 +53,14 @@ BundleFolder = Annotated[
         help="A bundle folder; the default is the bundle of the current release.",
     ),
 ]
+Series = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="NUMBER",
+        help="Which one is read of a case that holds several; without it they are listed.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 

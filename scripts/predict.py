@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from tqdm import tqdm
 
-from scripts.options import Model, open_model, report
+from scripts.options import Model, Series, open_model, report
 from training.bar import hidden
 
 if TYPE_CHECKING:
     from hub_model.case import Case
+    from hub_model.errors import InputRejected
     from hub_model.policy import Decision
 
 BAR_AFTER = 1.0  # seconds; most cases are done by then
@@ -33,6 +34,7 @@ def predict(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document a case and line on stdout.")
     ] = False,
+    series: Series = None,
     many: Annotated[
         Path | None,
         typer.Option(
@@ -60,16 +62,18 @@ def predict(
 
     if (many is None) == (not files) or (many is None) != (out is None):
         raise UsageError("predict takes FILES, or --many together with --out")
+    if many is not None and series is not None:
+        raise UsageError("--series chooses within one case: give FILES, not --many")
     if many is not None and out is not None:
         refused, asked = _into_file(model, many, out)
     else:
-        refused, asked = _one_by_one(model, files or [], as_json=as_json), len(files or [])
+        refused, asked = _one_by_one(model, files or [], series, js=as_json), len(files or [])
     if refused:
         report(f"error: {refused} of {asked} refused")
         raise typer.Exit(REFUSED)
 
 
-def _one_by_one(model: str, files: list[Path], *, as_json: bool) -> int:
+def _one_by_one(model: str, files: list[Path], series: int | None, *, js: bool) -> int:
     """Answer on stdout as each case is read; returns how many were refused."""
     from hub_model.errors import InputRejected
     from hub_model.reading import read_case
@@ -79,18 +83,32 @@ def _one_by_one(model: str, files: list[Path], *, as_json: bool) -> int:
     refused = 0
     for file in files:
         try:
-            case = read_case([file])
+            case = read_case([file], series=series)
         except InputRejected as error:
             refused += 1
-            report(f"refused: {file}: {error} [{error.code}]")
+            refuse(file, error)
             continue
         for warning in case.warnings:
             report(f"warning: {file}: {warning}")
         with bar(case) as progress:
             decision = classifier.predict(case, progress.update)
-        said = line(str(file), case, decision) if as_json else describe(str(file), decision) + "\n"
+        said = line(str(file), case, decision) if js else describe(str(file), decision) + "\n"
         print(said, end="", flush=True)
     return refused
+
+
+def refuse(file: Path, error: InputRejected) -> None:
+    """Say on stderr why a case has no answer, and which series there are to choose from."""
+    from hub_model.reading.series import SeveralSeriesError
+
+    report(f"refused: {file}: {error} [{error.code}]")
+    if isinstance(error, SeveralSeriesError):
+        for one in error.found:
+            what = " ".join(word for word in (one.modality, one.plane) if word)
+            report(
+                f"  --series {one.number}: {what}, {one.slices} slices of "
+                f"{one.columns} x {one.rows}"
+            )
 
 
 def bar(case: Case) -> tqdm:

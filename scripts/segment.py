@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.options import Model, open_model, report
-from scripts.predict import REFUSED, bar, describe
+from scripts.options import Model, Series, open_model, report
+from scripts.predict import REFUSED, bar, describe, refuse
 
 if TYPE_CHECKING:
     from hub_model import GuardedClassifier
@@ -57,6 +57,7 @@ def segment(
             "class depends on single units of the head (dropout): no time.",
         ),
     ] = False,
+    series: Series = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document a case and line on stdout.")
     ] = False,
@@ -77,7 +78,13 @@ def segment(
     classifier = _drawing(model)
     refused = sum(
         not _answered(
-            classifier, file, out, wanted, doubt=uncertainty or "uncertainty" in wanted, js=as_json
+            classifier,
+            file,
+            out,
+            wanted,
+            series=series,
+            doubt=uncertainty or "uncertainty" in wanted,
+            js=as_json,
         )
         for file in files
     )
@@ -115,6 +122,7 @@ def _answered(
     out: Path | None,
     forms: tuple[Form, ...],
     *,
+    series: int | None,
     doubt: bool,
     js: bool,
 ) -> bool:
@@ -126,7 +134,7 @@ def _answered(
 
     ours = classifier.bundle.config.neuroguard
     try:
-        case = read_case([file])
+        case = read_case([file], series=series)
         with bar(case) as progress:
             found = segmented.segment(classifier, case, doubt=doubt, progress=progress.update)
         written = made(
@@ -138,7 +146,7 @@ def _answered(
             spec=ours.preprocess,
         )
     except InputRejected as error:
-        report(f"refused: {file}: {error} [{error.code}]")
+        refuse(file, error)
         return False
     for warning in case.warnings:
         report(f"warning: {file}: {warning}")

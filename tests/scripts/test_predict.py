@@ -11,7 +11,7 @@ from hub_model.contract import RESEARCH_ONLY, Reason, Verdict
 from hub_model.policy import Decision
 from scripts.predict import describe
 from tests.scripts.command import Command
-from training.sources.phantom_files import write_raster, write_zip
+from training.sources.phantom_files import write_dicom_series, write_raster, write_zip
 from training.sources.phantom_heads import make_head
 
 
@@ -103,3 +103,31 @@ def test_verify_prints_the_content_hash(command: Command, phantom_bundle: Path) 
 
     result = command("bundle", "verify", phantom_bundle)
     assert (result.code, result.out) == (0, f"{bundle.read(phantom_bundle).content}\n")
+
+
+def test_of_several_series_one_is_read_by_its_number(
+    command: Command, phantom_bundle: Path, tmp_path: Path
+) -> None:
+    for patient, slices in ((1, 3), (2, 2)):
+        write_dicom_series(make_head(patient, seed=0), tmp_path / str(patient), n_slices=slices)
+    said = command("predict", "--model", phantom_bundle, tmp_path)
+    assert (said.code, said.out) == (3, "")
+    assert "[several_series]" in said.err
+    assert [line.split(":")[0] for line in said.err.splitlines() if " x " in line] == [
+        "  --series 1", "  --series 2",
+    ]  # fmt: skip
+    assert "2 slices of " in said.err
+    said = command("predict", "--model", phantom_bundle, "--series", 2, "--json", tmp_path)
+    assert (said.code, len(json.loads(said.out)["slices"])) == (0, 2)
+    said = command("predict", "--model", phantom_bundle, "--series", 3, tmp_path)
+    assert (said.code, said.out) == (3, "")
+    assert "ask for 1 to 2" in said.err
+
+
+def test_a_series_is_chosen_within_a_case_and_not_among_many(
+    command: Command, phantom_bundle: Path, tmp_path: Path
+) -> None:
+    many = ("--many", tmp_path, "--out", tmp_path / "rows.jsonl")
+    said = command("predict", "--model", phantom_bundle, *many, "--series", 1)
+    assert said.code == 2
+    assert "not --many" in said.err

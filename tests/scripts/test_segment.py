@@ -164,3 +164,21 @@ def test_forms_that_cannot_be_written_are_refused(
 
 def test_every_form_is_explained() -> None:
     assert FORM_TEXT.keys() == set(Form)
+
+
+def test_of_several_series_the_masks_lie_on_the_one_that_was_chosen(
+    command: Command, bundle: Path, tmp_path: Path
+) -> None:
+    sent = tmp_path / "sent"
+    for patient, slices in ((1, 3), (2, 2)):
+        write_dicom_series(make_head(patient, seed=0), sent / str(patient), n_slices=slices)
+    asked = ("segment", sent, "--model", bundle, "--out", tmp_path / "out", "--as", "dicom-seg")
+    said = command(*asked)
+    assert (said.code, (tmp_path / "out").exists()) == (3, False)
+    assert "--series 2" in said.err
+    assert command(*asked, "--series", 2).code == 0
+    drawn = pydicom.dcmread(tmp_path / "out" / "sent" / "segmentation.dcm")
+    one = pydicom.dcmread(next((sent / "2").iterdir()))
+    (series,) = drawn.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == one.SeriesInstanceUID
+    assert len(series.ReferencedInstanceSequence) == 2
