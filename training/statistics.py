@@ -12,6 +12,7 @@ from hub_model.contract import Figure, Sample
 from hub_model.errors import NeuroguardError
 
 DRAWS = 1000
+ROUNDING = 1e-9  # of a share that is computed as a sum of parts
 Rows = NDArray[np.int64]
 
 
@@ -27,12 +28,13 @@ def figure(
     *,
     unit: str = "share",
     seed: int = 0,
+    among: NDArray[np.bool_] | None = None,
 ) -> Figure:
     """A statistic with its 95 % percentile interval from resampling whole groups.
 
     Slices of one patient are not independent, so patients are drawn with replacement and all of
     their images come along (cluster bootstrap, Field & Welsh 2007). A share of 0 or 1 gets the
-    exact binomial bound over the groups instead.
+    exact binomial bound over the groups that could have shown something else instead.
 
     Args:
         split: name of the split, for the record.
@@ -40,6 +42,8 @@ def figure(
         statistic: maps row numbers (with repeats) to a value.
         unit: see `contract.Figure`.
         seed: of the resampling.
+        among: `(N,)` the images whose groups those are, where they are not all: a ranking is put
+            wrong by the rarer side.
 
     Raises:
         NeuroguardError: there is no image.
@@ -59,15 +63,12 @@ def figure(
         )
         for _ in range(DRAWS)
     ]
-    low, high = np.quantile(draws, [0.025, 0.975])
-    if unit == "share" and low == high and low in (0, 1):  # no draw can show what was never seen
-        margin = upper_bound(0, len(members), 0.975)
-        low, high = (0, margin) if low == 0 else (1 - margin, 1)
+    low, high = _interval(draws, unit, groups if among is None else groups[among])
     return Figure.model_validate(
         {
             "value": float(statistic(rows)),
-            "low": float(low),
-            "high": float(high),
+            "low": low,
+            "high": high,
             "unit": unit,
             "sample": sample(split, groups),
         }
@@ -115,10 +116,25 @@ def weighted_figure(
             f"no image to measure a figure on ({split}): give the split a larger share"
         )
     value, *draws = statistic(resampled(groups, seed)).tolist()
-    low, high = np.quantile(draws, [0.025, 0.975])
+    low, high = _interval(draws, unit, groups)
     return Figure.model_validate(
         {"value": value, "low": low, "high": high, "unit": unit, "sample": sample(split, groups)}
     )
+
+
+def rarer(positive: NDArray[np.bool_], groups: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """`(N,)` the side, with the finding or without it, that fewer groups have."""
+    sides = (positive, ~positive)
+    return min(sides, key=lambda side: len(np.unique(groups[side])))
+
+
+def _interval(draws: list[float], unit: str, groups: NDArray[np.str_]) -> tuple[float, float]:
+    """Of the draws; or the exact bound, where no draw can show what was never seen."""
+    low, high = np.quantile(draws, [0.025, 0.975]).tolist()
+    if unit == "share" and high - low < ROUNDING and min(low, 1 - high) < ROUNDING:
+        margin = upper_bound(0, len(np.unique(groups)), 0.975)
+        return (0.0, margin) if low < ROUNDING else (1 - margin, 1.0)
+    return low, high
 
 
 def upper_bound(errors: int, n: int, confidence: float) -> float:

@@ -11,7 +11,14 @@ from sklearn.metrics import f1_score
 
 from hub_model.errors import NeuroguardError
 from training import statistics
-from training.statistics import figure, macro_f1, sample, upper_bound
+from training.statistics import (
+    figure,
+    macro_f1,
+    rarer,
+    sample,
+    upper_bound,
+    weighted_figure,
+)
 
 
 @pytest.mark.parametrize("n", [1, 10, 59, 500])
@@ -107,6 +114,23 @@ def test_what_was_never_seen_gets_the_exact_bound_over_groups(value):
     margin = 1 - 0.025 ** (1 / 20)
     low, high = (0, margin) if value == 0 else (1 - margin, 1)
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+
+
+@pytest.mark.parametrize("value", [0.0, 1 - 1e-12])
+def test_weights_show_no_more_than_rows_of_what_was_never_seen(value):
+    groups = groups_of([3] * 20)
+    found = weighted_figure("test", groups, lambda weights: np.full(len(weights), value))
+    rows = mean_of(np.full(60, round(value)), groups)
+    assert (found.low, found.high) == (rows.low, rows.high)
+
+
+def test_an_exact_bound_is_over_the_groups_that_could_have_shown_something_else():
+    groups = groups_of([3] * 20)
+    positive = np.arange(60) < 6  # of two groups
+    assert rarer(positive, groups).tolist() == rarer(~positive, groups).tolist()
+    found = figure("test", groups, lambda _: 1.0, among=rarer(positive, groups))
+    assert found.low == pytest.approx(0.025 ** (1 / 2))
+    assert found.sample.n_groups == 20
 
 
 def test_a_constant_that_is_no_share_has_no_width():

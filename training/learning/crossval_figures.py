@@ -18,7 +18,7 @@ from training.masks import choice
 from training.masks import figures as mask_figures
 from training.pictures.model import MIN_GROUPS
 from training.recipe import CrossValidationSpec, Recipe
-from training.statistics import Rows, figure, macro_f1, ranked, sample
+from training.statistics import Rows, figure, macro_f1, ranked, rarer, sample
 
 WORDS: dict[By, str] = {
     "group": "{k} folds, disjoint by group",
@@ -54,13 +54,16 @@ def measure(
     typed = data.labels != UNKNOWN
     data, found = data.rows(typed), [one.rows(typed) for one in found]
     _refuse_few(recipe, data)
+    among = _among(recipe, data)
     table: list[dict[str, str | int | float | None]] = []
     for way in found:
         statistics = _statistics(recipe, data, way)
         words = WORDS[way.by].format(k=spec.folds)
         for name, statistic in statistics.items():
             unit = "nats" if name == "nll" else "share"
-            figures[f"{PREFIX[way.by]}.{name}"] = figure(words, data.groups, statistic, unit=unit)
+            figures[f"{PREFIX[way.by]}.{name}"] = figure(
+                words, data.groups, statistic, unit=unit, among=among.get(name)
+            )
         for number, history in enumerate(way.histories):
             rows = np.flatnonzero(way.folds == number)
             counted = sample(words, data.groups[rows])
@@ -121,6 +124,18 @@ def _refuse_few(recipe: Recipe, data: Inputs) -> None:
                 f"{groups} groups {words} a {recipe.finding.name}: figures with intervals take "
                 f"{MIN_GROUPS} of either kind"
             )
+
+
+def _among(recipe: Recipe, data: Inputs) -> dict[str, NDArray[np.bool_]]:
+    """The images that one of `_statistics` can be put wrong by, where they are not all."""
+    present = recipe.finding.asserted_by(recipe.labels)[data.labels]
+    rare = rarer(present, data.groups)
+    return {
+        "finding_sensitivity": present,
+        "finding_specificity": ~present,
+        "finding_roc_auc": rare,
+        "finding_pr_auc": rare,
+    }
 
 
 def _or_none(value: float) -> float | None:

@@ -79,6 +79,24 @@ def count(score: Floats, positive: Mask, thresholds: Floats) -> Counts:
     return Counts(len(with_) - fn, len(without) - tn, tn, fn)
 
 
+def counted(name: str, positive: Mask, called: Mask) -> Mask:
+    """`(N,)` the images that one of `RATES` is a share of.
+
+    Args:
+        name: of the rate.
+        positive: `(N,)` whether the finding is there.
+        called: `(N,)` whether it is said to be.
+    """
+    return {
+        "sensitivity": positive,
+        "specificity": ~positive,
+        "ppv": called,
+        "npv": ~called,
+        "f1": positive | called,
+        "accuracy": np.ones_like(positive),
+    }[name]
+
+
 def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
     empty = np.full(len(whole), np.nan)
     return np.divide(part, whole, out=empty, where=whole > 0)

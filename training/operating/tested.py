@@ -12,11 +12,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hub_model.contract import Figure, Row
 from hub_model.errors import UsageError
-from training.operating.rates import RATES, Floats, Mask, count
-from training.statistics import Rows, figure, ranked
+from training.operating.rates import RATES, Floats, Mask, count, counted
+from training.statistics import Rows, figure, ranked, rarer
 
 PREDICTIONS, METRICS = "test_predictions.csv", "test_metrics.json"
 SPLIT = "test"
+AREAS = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +60,9 @@ def rows(tested: Judged, names: Sequence[str], threshold: float) -> list[Row]:
 def figures(tested: Judged, threshold: float) -> dict[str, Figure]:
     """Rates at the threshold and areas, each over groups with its interval.
 
-    Only of images that quality lets pass. A rate of nothing is left out, and so are the areas where
-    all images are of one side; a draw of groups without a rate counts as all of them do.
+    Only of images that quality lets pass, and each rate of those that it is a share of: so many
+    images and groups stand by it. A rate of nothing is left out, and so are the areas where all
+    images are of one side; a draw of groups of one side counts as all of them do.
 
     Raises:
         UsageError: quality lets no image pass.
@@ -68,24 +70,19 @@ def figures(tested: Judged, threshold: float) -> dict[str, Figure]:
     if not tested.valid.any():
         raise UsageError("quality lets no test image pass: see the recipe's quality limits")
     score, positive = tested.score[tested.valid], tested.positive[tested.valid]
-    groups = tested.groups[tested.valid]
-    at = np.array([threshold])
-
-    def rate(name: str, rows: Rows) -> float:
-        return float(count(score[rows], positive[rows], at).rates[name][0])
-
-    def area(measure: Callable[..., float], rows: Rows) -> float:
-        return ranked(measure, positive[rows], score[rows])
-
-    measures: dict[str, Callable[[Rows], float]] = {name: partial(rate, name) for name in RATES}
-    measures["average_precision"] = partial(area, average_precision_score)
-    measures["roc_auc"] = partial(area, roc_auc_score)
-    every = np.arange(len(score))
+    groups, at = tested.groups[tested.valid], np.array([threshold])
     found = {}
-    for name, measure in measures.items():
-        whole = measure(every)
-        if np.isfinite(whole):
-            found[name] = figure(SPLIT, groups, partial(_or, measure, whole))
+    for name in RATES:
+        of = np.flatnonzero(counted(name, positive, score >= threshold))
+        if len(of) and np.isfinite(count(score, positive, at).rates[name][0]):
+            found[name] = figure(
+                SPLIT, groups[of], partial(_rate, name, score[of], positive[of], at)
+            )
+    if positive.any() and not positive.all():
+        rare = rarer(positive, groups)
+        for name, measure in AREAS.items():
+            area = partial(_area, measure, positive, score)
+            found[name] = figure(SPLIT, groups, area, among=rare)
     return found
 
 
@@ -95,7 +92,12 @@ def confusion(tested: Judged, threshold: float) -> dict[str, int]:
     return {name: int(getattr(found, name)[0]) for name in ("tp", "fp", "tn", "fn")}
 
 
-def _or(measure: Callable[[Rows], float], whole: float, rows: Rows) -> float:
-    """The measure of a draw, or that of all images where the draw has none."""
-    value = measure(rows)
-    return value if np.isfinite(value) else whole
+def _rate(name: str, score: Floats, positive: Mask, at: Floats, rows: Rows) -> float:
+    """Of a draw; F1 is 0 where the draw holds false alarms alone."""
+    return float(np.nan_to_num(count(score[rows], positive[rows], at).rates[name][0]))
+
+
+def _area(measure: Callable[..., float], positive: Mask, score: Floats, rows: Rows) -> float:
+    """Of a draw; of all images where the draw is of one side."""
+    value = ranked(measure, positive[rows], score[rows])
+    return value if np.isfinite(value) else ranked(measure, positive, score)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hub_model.contract import Figure, FindingSpec
 from hub_model.errors import UsageError
 from training.pictures.model import MIN_GROUPS, Curve, Kind, Target
-from training.statistics import Rows, figure, sample
+from training.statistics import Rows, figure, rarer, sample
 
 POINTS = 200  # of a curve at most; areas are taken before points are left out
 DIGITS = 5  # kept of a point
@@ -192,7 +192,7 @@ def _area(
     """The area with an interval from resampling groups, where there are enough of them."""
     sides = [len(np.unique(groups[side])) for side in (positive, ~positive)]
     if min(sides) >= MIN_GROUPS:
-        return figure(split, groups, statistic)
+        return figure(split, groups, statistic, among=rarer(positive, groups))
     everything = np.arange(len(groups))
     counted = sample(split, groups)
     return Figure(value=statistic(everything), low=None, high=None, unit="share", sample=counted)

@@ -11,6 +11,7 @@ from hub_model.errors import UsageError
 from tests.training.operating.drawn import scored
 from training.operating import uses
 from training.operating.tested import Judged, confusion, figures, rows
+from training.statistics import upper_bound
 
 TAU = 0.4
 
@@ -36,10 +37,42 @@ def test_rows_and_figures_tell_the_same(test_set):
     found = figures(test_set, TAU)
     assert found["sensitivity"].value == pytest.approx(np.mean(hits))
     assert confusion(test_set, TAU)["tp"] == sum(hits)
-    for one in found.values():
+    shares_of = {
+        "sensitivity": [row for row in asked if row["positive"]],
+        "specificity": [row for row in asked if not row["positive"]],
+        "ppv": [row for row in asked if row["predicted"]],
+        "npv": [row for row in asked if not row["predicted"]],
+        "f1": [row for row in asked if row["positive"] or row["predicted"]],
+    }
+    for name, one in found.items():
+        of = shares_of.get(name, asked)
         assert one.low <= one.value <= one.high
-        assert one.sample.n_images == len(asked)
-        assert one.sample.n_groups == len({row["group"] for row in asked})
+        assert (one.sample.n_images, one.sample.n_groups) == (
+            len(of), len({row["group"] for row in of}),
+        )  # fmt: skip
+
+
+def test_a_few_patients_with_the_finding_do_not_promise_what_many_would():
+    groups = np.repeat([f"p{number:02d}" for number in range(40)], 3)
+    positive = np.arange(120) < 6  # two patients
+    tested = Judged(np.where(positive, 0.9, 0.1), positive, groups, np.ones(120, bool))
+    found = figures(tested, TAU)
+    two, rest = 1 - upper_bound(0, 2, 0.975), 1 - upper_bound(0, 38, 0.975)
+    assert two < 0.2
+    assert rest > 0.9
+    lows = {name: one.low for name, one in found.items()}
+    for name in ("sensitivity", "ppv", "f1", "average_precision", "roc_auc"):
+        assert (found[name].value, lows[name]) == (1, pytest.approx(two))
+    assert lows["specificity"] == lows["npv"] == pytest.approx(rest)
+    assert lows["accuracy"] == pytest.approx(1 - upper_bound(0, 40, 0.975))
+
+
+def test_false_alarms_alone_are_an_f1_of_nothing():
+    groups = np.array(["a", "b", "c", "d"])
+    positive = np.array([True, False, False, False])
+    tested = Judged(np.array([0.9, 0.9, 0.9, 0.1]), positive, groups, np.ones(4, bool))
+    f1 = figures(tested, TAU)["f1"]
+    assert (f1.low, f1.value) == (0, 0.5)
 
 
 def test_what_a_test_of_one_side_cannot_say_is_left_out(test_set):
