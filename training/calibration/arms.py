@@ -29,10 +29,15 @@ ODIR = 0.1  # weight of the off-diagonal and of the intercepts, of the range Kul
 def warmth(logits: Logits, labels: Labels) -> float:
     """The temperature with the least NLL on these images; 1 where nothing is better.
 
+    And 1 where every one of them is told rightly: the colder, the better would its NLL be, without
+    an end, and the first image that is told wrongly would be so with certainty.
+
     Args:
         logits: `(N, K)`.
         labels: `(N,)` class index.
     """
+    if (logits.argmax(axis=1) == labels).all():
+        return 1.0
 
     def cost(log_temperature: float) -> float:
         return nll(probabilities(logits, np.exp(log_temperature)), labels)

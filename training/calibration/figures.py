@@ -12,6 +12,7 @@ from hub_model.contract import Row
 from training.calibration import measures
 from training.calibration.arms import ARMS, Labels, Probs
 from training.calibration.choice import held_out
+from training.calibration.temperature import Known
 from training.scores import Scores
 from training.statistics import weighted_figure
 
@@ -44,15 +45,15 @@ def rows(split: str, test: Scores, accepted: NDArray[np.bool_], temperature: flo
     return found
 
 
-def arm_rows(split: str, fitted: Scores, test: Scores) -> list[Row]:
+def arm_rows(split: str, fitted: Known, test: Scores) -> list[Row]:
     """Every arm: NLL on groups held out of its fitting, refused or not, and what it is worth here.
 
     Args:
         split: what the test images are, in words.
-        fitted: typed images of the groups that the temperature is fitted on.
+        fitted: what the temperature is fitted on.
         test: typed images of other groups; they choose nothing.
     """
-    logits, labels, groups = fitted.logits, fitted.labels, fitted.inputs.groups
+    logits, labels, groups = fitted.logits, fitted.labels, fitted.groups
     found: list[Row] = []
     for name, arm in ARMS.items():
         held = held_out(name, logits, labels, groups)

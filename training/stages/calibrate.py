@@ -23,7 +23,6 @@ from training.stages.job import Job
 from training.stages.trained import BY_SOURCE
 from training.whole_file import write_json as write_plain
 
-FITTED_ON = "calibration"
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,8 +40,9 @@ def run(job: Job) -> None:
         seen = inputs.statistics(job.of("prepare"), name)
         found = score(network, prepared.images(job, name), seen)
         save_file(found.arrays, job.out / SCORES / f"{name}.safetensors")
-        if name == FITTED_ON:
-            write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(found, name))
+        if name == fitted.CALIBRATION:
+            known = fitted.known(job, found)
+    write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(known))
     read = masked.write(job, network)
     elsewhere.write_scores(job, job.out / BY_SOURCE, read)
     recipe, folds = job.recipe, fitted.folds(job)

@@ -51,7 +51,7 @@ def run(job: Job) -> None:
         recipe.labels, recipe.finding, fitted.temperature(job).temperature, fitted.policy(job)
     )
     words = DISJOINT if recipe.data.scheme == "group" else LEAKY
-    test, known = fitted.scores(job, "test"), fitted.scores(job, "calibration")
+    test, seen = fitted.scores(job, "test"), fitted.scores(job, fitted.CALIBRATION)
     ready = fitted.network(job)
     metrics = evaluate.evaluate(
         judge, words, test, guards, fitted.domains(job), phantom=recipe.phantom
@@ -71,8 +71,10 @@ def run(job: Job) -> None:
     if recipe.model.decoder is not None:
         metrics.figures.update(_masks(job, judge, test, words))
         metrics.tables["mask_cleaning"] = masked.cleaning_rows(job)
-    metrics.tables["calibration_arms"] = calibration_figures.arm_rows(words, known, test)
-    metrics.tables.update(_reference(judge, known, guards.shipped))
+    metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
+        words, fitted.known(job), test
+    )
+    metrics.tables.update(_reference(judge, seen, guards.shipped))
     asked, t = fitted.asked(job), judge.temperature
     metrics.tables["promise_check"] = studies.promises(asked, t, recipe)
     metrics.tables["pooling"] = studies.ways_of_pooling(asked, t, recipe, judge.policy)

@@ -14,8 +14,10 @@ from hub_model.engine import TorchEngine
 from hub_model.guard import Guard
 from hub_model.network import Network, build, load_state
 from training import inputs, network_config
+from training.calibration.temperature import Known
 from training.fit_guard import Head
 from training.fit_guard.judge import Domain
+from training.inputs import UNKNOWN
 from training.learning import crossval
 from training.learning.crossval import OutOfFold
 from training.policy.fit import Asked, of_split, out_of_fold
@@ -27,6 +29,7 @@ from training.stages.trained import BY_SOURCE
 SCORES, FOLDS, RANKED = "scores", "crossval.json", "folds.json"
 SHIPPED, UNSEEN = "shipped", "unseen"
 BUNDLE = "bundle"
+CALIBRATION = "calibration"
 
 
 def network(job: Job, weights: Path | None = None) -> TorchEngine:
@@ -75,6 +78,25 @@ def head(job: Job, weights: Path | None = None) -> Head:
     """The last layer of the trained network, or of the one of other weights."""
     layer = _trained(job, weights).backbone.get_classifier()
     return Head(*(value.detach().float().numpy() for value in (layer.weight, layer.bias)))
+
+
+def known(job: Job, calibration: Scores | None = None) -> Known:
+    """What the temperature is fitted on, and other ways to calibrate are compared on.
+
+    Where thresholds are chosen on folds, all that the folds divide, each image as the network says
+    that had not met its group: several times the groups of the calibration split.
+
+    Args:
+        job: the run's.
+        calibration: scores of the calibration split; None: those that the stage has left.
+    """
+    if job.recipe.policy.chosen_on == "threshold":
+        calibration = calibration or scores(job, CALIBRATION)
+        return Known(CALIBRATION, calibration.logits, calibration.labels, calibration.inputs.groups)
+    asked_ = asked(job)
+    typed = asked_.inputs.labels != UNKNOWN
+    inputs = asked_.inputs.rows(typed)
+    return Known(asked_.split, asked_.logits[typed], inputs.labels, inputs.groups)
 
 
 def temperature(job: Job) -> TemperatureFile:

@@ -12,8 +12,7 @@ from hub_model.calibration import nll, probabilities
 from training.calibration import temperature as fit_temperature
 from training.calibration.arms import warmth
 from training.calibration.choice import held_out
-from training.inputs import Inputs
-from training.scores import Scores
+from training.calibration.temperature import Known
 
 
 class Same(ClassifierMixin, BaseEstimator):
@@ -39,9 +38,7 @@ def scored(true_temperature, *, n=600, seed=0):
     probs = probabilities(logits, true_temperature)
     labels = (probs.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=3)
     groups = np.array([f"g{i // 3}" for i in range(n)])
-    inputs = Inputs(np.zeros((n, 1, 1), np.uint8), labels, labels > 0, groups, ((),) * n)
-    nothing = np.zeros((n, 2), np.float32)
-    return Scores(inputs, logits.astype(np.float32), nothing, nothing, nothing)
+    return Known("calibration", logits.astype(np.float32), labels, groups)
 
 
 @pytest.mark.parametrize("true_temperature", [0.3, 0.8, 1.0, 1.7, 6.0])
@@ -56,17 +53,15 @@ def test_the_temperature_is_scikit_learn_s(true_temperature):
 def test_a_temperature_that_makes_other_groups_worse_is_refused():
     """Six groups of three images, calibrated as they are: a temperature is chance."""
     refused = [scored(1.0, n=18, seed=seed) for seed in range(12)]
-    kept = [fit_temperature.fit(one, "calibration").temperature != 1 for one in refused]
-    better = [
-        held_out("temperature", one.logits, one.labels, one.inputs.groups).kept for one in refused
-    ]
+    kept = [fit_temperature.fit(one).temperature != 1 for one in refused]
+    better = [held_out("temperature", one.logits, one.labels, one.groups).kept for one in refused]
     assert kept == better
     assert not all(kept)
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_made_the_labels_is_found(true_temperature):
-    found = fit_temperature.fit(scored(true_temperature, n=4000), "calibration")
+    found = fit_temperature.fit(scored(true_temperature, n=4000))
     assert found.temperature == pytest.approx(true_temperature, rel=0.1)
 
 
@@ -74,7 +69,7 @@ def test_the_temperature_that_made_the_labels_is_found(true_temperature):
 @pytest.mark.parametrize("n", [3, 20, 200])
 def test_the_nll_is_never_made_worse(n, seed):
     scores = scored(1.0, n=n, seed=seed)
-    found = fit_temperature.fit(scores, "calibration")
+    found = fit_temperature.fit(scores)
     assert found.nll_after <= found.nll_before
     assert found.nll_before == pytest.approx(nll(probabilities(scores.logits, 1), scores.labels))
     after = probabilities(scores.logits, found.temperature)
@@ -83,10 +78,16 @@ def test_the_nll_is_never_made_worse(n, seed):
 
 
 def test_a_bad_calibration_is_mended_and_recorded():
-    found = fit_temperature.fit(scored(4.0, n=2000), "calibration")
+    found = fit_temperature.fit(scored(4.0, n=2000))
     assert found.ece_after < 0.05 < found.ece_before
     assert found.fitted_on.model_dump() == {
         "split": "calibration",
         "n_images": 2000,
         "n_groups": 667,
     }
+
+
+def test_images_that_are_all_told_rightly_make_no_network_certain():
+    known = scored(1.0, n=60)
+    right = Known(known.split, known.logits, known.logits.argmax(axis=1), known.groups)
+    assert fit_temperature.fit(right).temperature == 1
