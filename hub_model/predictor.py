@@ -30,6 +30,7 @@ from hub_model.engine import Engine, Kind, Outputs
 from hub_model.guard import Features
 from hub_model.policy import Decision, Evidence
 from hub_model.preprocess import Prepared
+from hub_model.volumes import clean
 
 THREADS = 2  # that prepare; the network runs in the calling thread alone
 Progress = Callable[[int], object]  # told how many more slices are done
@@ -58,6 +59,7 @@ class Examined:
 
     prepared: Prepared
     reasons: tuple[contract.Reason, ...]  # empty: it may be asked about
+    statistics: NDArray[np.float32] | None = None  # see `image_statistics`; None: it may not
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,8 +234,6 @@ class GuardedClassifier:
         spec = self.bundle.config.neuroguard.masks
         if spec is None:
             return []
-        from hub_model.volumes import clean  # with scipy, which a bundle without masks needs not
-
         probabilities = calibration.mask_probabilities(outputs.masks.logits, spec.temperature)
         rows = zip(outputs.masks.rows, probabilities, clean(probabilities, spec), strict=True)
         return [SliceMask(valid[row], probability, mask) for row, probability, mask in rows]
@@ -266,9 +266,9 @@ class GuardedClassifier:
                 reasons.append(one.reasons)
                 if keep:
                     examined.append(one)
-                if not one.reasons:
+                if one.statistics is not None:
                     valid.append(index)
-                    seen.append(image_statistics.statistics(pieces[index], one.prepared))
+                    seen.append(one.statistics)
                     images.append(one.prepared.image)
                 if len(images) == engine.MAX_BATCH:
                     yield np.array(images)
@@ -308,7 +308,9 @@ class GuardedClassifier:
 
         def make(piece: Slice) -> Examined:
             prepared = preprocess.prepare(piece, self._engine.preprocess)
-            return Examined(prepared, self._reasons(piece, prepared))
+            if reasons := self._reasons(piece, prepared):
+                return Examined(prepared, reasons)
+            return Examined(prepared, (), image_statistics.statistics(piece, prepared))
 
         return ahead(make, pieces, threads=THREADS, most=engine.MAX_BATCH)
 

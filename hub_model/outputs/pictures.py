@@ -7,7 +7,6 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 COLOUR = np.array((255, 214, 64), np.float32)  # light, so that it is seen without its hue
 OPACITY = 0.35  # of the mask's inside; its outline is opaque, and the anatomy stays visible
@@ -56,6 +55,8 @@ def layer_png(mask: NDArray[np.bool_]) -> bytes:
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Its outermost pixels; a mask at the border is outlined there too."""
+    from scipy import ndimage
+
     outline: NDArray[np.bool_] = mask & ~ndimage.binary_erosion(mask)
     return outline
 
