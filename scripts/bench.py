@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts import bench_cases, bench_fresh
+from scripts import bench_cases, bench_fresh, bench_limit
 from scripts.bench_cases import SIDE
 from scripts.bench_fresh import Fresh
 from scripts.bench_worker import PEER, PIPELINE
@@ -46,8 +46,10 @@ class Way:
         jpeg: JPEG slices, files to decision; of the pipeline, to the classes of every slice.
         dicom: as many slices as a ZIP of a DICOM series.
         one: one JPEG file.
-        prepare: decoded slice to model input, a slice, one thread; None: not apart from the rest.
+        decode: files to slices, a slice; None: not apart from the rest.
+        prepare: decoded slice to model input, a slice, one thread; None likewise.
         network: the bare forward of the batch that `jpeg` runs; None likewise.
+        rate: of that forward, GFLOP/s; None likewise.
         fresh: the start of a process to its first verdict, on one JPEG file; None: not measured.
         probability_gap: largest difference of a calibrated probability from the usual way's; None
             where it has none.
@@ -59,8 +61,10 @@ class Way:
     jpeg: float
     dicom: float
     one: float
+    decode: float | None
     prepare: float | None
     network: float | None
+    rate: float | None
     fresh: Fresh | None
     probability_gap: float | None
     domain_gap: float | None
@@ -76,6 +80,8 @@ class Result:
         rounds: in which each way ran once.
         cores: that this process may use.
         ways: the usual one first.
+        limit: GFLOP/s of the fastest row of convolutions of any way, in the same rounds; None:
+            no engine that runs graphs is here.
         left_out: what else there is, and why it was not measured.
         page: the same of a server with its page.
     """
@@ -84,6 +90,7 @@ class Result:
     rounds: int
     cores: int
     ways: tuple[Way, ...]
+    limit: float | None
     left_out: tuple[str, ...]
     page: Fresh | None
 
@@ -140,9 +147,21 @@ def measure(bundle: Path, *, rounds: int, slices: int, fresh: int) -> Result:
                     times.setdefault((name, work), []).append(_time(workers[name], work))
                 report(f"round {number} of {rounds}")
     answers = {name: one.answer for name, one in workers.items()}
-    ways = tuple(_way(name, times, answers, slices, first.get(name)) for name in names)
+    took = {name: _medians(times, name) for name in names}
+    operations = bench_limit.operations(bundle)
+    ways = tuple(
+        _way(name, took[name], answers, slices, operations, first.get(name)) for name in names
+    )
+    limit = max(
+        (
+            rate
+            for name in names
+            for rate in bench_limit.rates(took[name], answers[name]["batch"]).values()
+        ),
+        default=None,
+    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Result(slices, rounds, cores or 1, ways, left_out, page)
+    return Result(slices, rounds, cores or 1, ways, limit, left_out, page)
 
 
 def table(result: Result) -> str:
@@ -152,23 +171,28 @@ def table(result: Result) -> str:
         f"{slices} slices of {SIDE} x {SIDE}, {result.rounds} rounds in turn, {result.cores} "
         "cores; medians in ms, and how many times faster than the usual way",
         f"{'':26}{f'{slices} JPEG':>15}{'DICOM ZIP':>15}{'one JPEG':>15}{'network':>10}"
-        f"{'case/network':>14}{'first verdict':>19}",
+        f"{'of limit':>10}{'case/network':>14}{'first verdict':>19}",
     ]
     for way in result.ways:
         cells = [_cell(getattr(way, case), getattr(usual, case)) for case in CASES]
         network = "-" if way.network is None else f"{way.network:.1f}"
+        reached = "-" if not (way.rate and result.limit) else f"{way.rate / result.limit:.0%}"
         share = "-" if way.network is None else f"{way.jpeg / way.network:.2f}"
         lines.append(
-            f"{TITLES[way.name]:26}{''.join(cells)}{network:>10}{share:>14}{_fresh(way.fresh):>19}"
+            f"{TITLES[way.name]:26}{''.join(cells)}{network:>10}{reached:>10}{share:>14}"
+            f"{_fresh(way.fresh):>19}"
         )
     if result.page:
-        lines.append(f"{'ours, with the page':26}{'':69}{_fresh(result.page):>19}")
+        lines.append(f"{'ours, with the page':26}{'':79}{_fresh(result.page):>19}")
+    if result.limit:
+        lines.append(f"limit: {result.limit:.0f} GFLOP/s, the fastest row of convolutions")
     lines += [
-        f"{TITLES[way.name]}: preparation {way.prepare:.2f} ms a slice; largest difference: "
+        f"{TITLES[way.name]}: decoding {way.decode:.2f} ms a slice, preparation {way.prepare:.2f} "
+        "in one thread; largest difference: "
         f"probability {way.probability_gap:.1e}, p_in_domain {way.domain_gap:.1e}; verdict "
         f"{'the same' if way.same_verdict else 'DIFFERS'}"
         for way in result.ways
-        if way.prepare is not None
+        if way.decode is not None and way.prepare is not None
     ]
     return "\n".join([*lines, *result.left_out])
 
@@ -183,23 +207,31 @@ def _fresh(found: Fresh | None) -> str:
     return f"{found.seconds:.1f} s" + ("" if found.memory is None else f", {found.memory:.0f} MiB")
 
 
+def _medians(times: dict[tuple[str, str], list[float]], name: str) -> dict[str, float]:
+    """One way's works, ms."""
+    return {work: median(values) for (way, work), values in times.items() if way == name}
+
+
 def _way(
     name: str,
-    times: dict[tuple[str, str], list[float]],
+    took: dict[str, float],
     answers: dict[str, dict[str, Any]],
     slices: int,
+    operations: int,
     fresh: Fresh | None,
 ) -> Way:
-    """One way's figures."""
-    took = {work: median(values) for (way, work), values in times.items() if way == name}
+    """One way's figures, of the medians of its works."""
     found, usual, judges = answers[name], answers[PEER], name != PIPELINE
+    network = took.get("network")
     return Way(
         name=name,
         jpeg=took["jpeg"],
         dicom=took["dicom"],
         one=took["one"],
+        decode=took["decode"] / slices if "decode" in took else None,
         prepare=took["prepare"] / slices if "prepare" in took else None,
-        network=took.get("network"),
+        network=network,
+        rate=None if network is None else operations * found["batch"] / network / 1e6,
         fresh=fresh,
         probability_gap=_gap(usual, found, "probabilities") if judges else None,
         domain_gap=_gap(usual, found, "p_in_domain") if judges else None,

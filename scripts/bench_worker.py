@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from scripts import bench_limit
 from scripts.bench_cases import cases
 from training import peak
 
@@ -28,13 +29,19 @@ Works = dict[str, Callable[[], object]]
 
 
 class Way(Protocol):
-    """What is timed: whole cases, and parts of the way there."""
+    """What is timed: whole cases, and parts of the way there.
+
+    Args:
+        batch: slices that the bare network is timed on, known after `parts`; 0: it is not.
+    """
+
+    batch: int
 
     def verdict(self, files: Sequence[Path]) -> str:
         """What a case comes to, from files on."""
 
     def parts(self, files: Sequence[Path]) -> Works:
-        """Parts of what `verdict` does, on files that are decoded before."""
+        """Parts of what `verdict` does; all but decoding on files that are decoded before."""
 
     def evidence(self, files: Sequence[Path]) -> Evidence | None:
         """The figures behind a verdict, where it has any."""
@@ -48,13 +55,14 @@ class Ours:
         from hub_model.reading import read_case
 
         self._read, self._classifier = read_case, GuardedClassifier.from_folder(bundle, kind)
+        self.batch = 0
 
     def verdict(self, files: Sequence[Path]) -> str:
         """Files to decision."""
         return self._classifier.predict(self._read(files)).verdict.value
 
     def parts(self, files: Sequence[Path]) -> Works:
-        """Model inputs and quality reasons in one thread; the bare network on the same batch."""
+        """Decoding, preparation in one thread, the bare network, and convolutions beside it."""
         import numpy as np
 
         from hub_model.preprocess import prepare
@@ -63,13 +71,19 @@ class Ours:
         case, engine, bundle = self._read(files), self._classifier.engine, self._classifier.bundle
         examined = self._classifier.examine(case.slices)
         batch = np.array([one.prepared.image for one in examined if not one.reasons])
+        self.batch = len(batch)
 
         def prepare_all() -> None:
             spec = bundle.config.neuroguard.preprocess
             for piece in case.slices:
                 reasons(piece, prepare(piece, spec), bundle.policy.quality, spec.crop_threshold)
 
-        return {"prepare": prepare_all, "network": lambda: engine.forward(batch)}
+        return {
+            "decode": lambda: self._read(files),
+            "prepare": prepare_all,
+            "network": lambda: engine.forward(batch),
+            **bench_limit.kernels(engine.kind, self.batch),
+        }
 
     def evidence(self, files: Sequence[Path]) -> Evidence:
         """The figures behind the decision."""
@@ -78,6 +92,8 @@ class Ours:
 
 class Peer:
     """The usual way; see `bench_peer`."""
+
+    batch = 0
 
     def __init__(self, bundle: Path) -> None:
         from scripts.bench_peer import PeerClassifier, opened
@@ -89,9 +105,12 @@ class Peer:
         return self._classifier.predict(self._opened(files))[0].verdict.value
 
     def parts(self, files: Sequence[Path]) -> Works:
-        """Model inputs and quality reasons."""
+        """Decoding, and model inputs with quality reasons."""
         images = self._opened(files)
-        return {"prepare": lambda: [self._classifier.prepare(image) for image in images]}
+        return {
+            "decode": lambda: self._opened(files),
+            "prepare": lambda: [self._classifier.prepare(image) for image in images],
+        }
 
     def evidence(self, files: Sequence[Path]) -> Evidence:
         """The figures behind the decision."""
@@ -100,6 +119,8 @@ class Peer:
 
 class Pipeline:
     """The network alone in transformers' pipeline: no crop, no checks, no guard, no thresholds."""
+
+    batch = 0
 
     def __init__(self, bundle: Path) -> None:
         from scripts.bench_peer import opened, pipeline
@@ -134,6 +155,7 @@ def main(name: str, bundle: Path, given: Path) -> None:
     _answer(
         {
             "works": list(works),
+            "batch": way.batch,
             "verdicts": {case: way.verdict(files) for case, files in asked.items()},
             "probabilities": [] if evidence is None else evidence.probabilities.tolist(),
             "p_in_domain": [] if evidence is None else evidence.p_in_domain.tolist(),

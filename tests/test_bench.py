@@ -14,13 +14,16 @@ from PIL import Image
 
 from hub_model.case import Slice
 from hub_model.contract import PreprocessSpec
+from hub_model.engine import Kind
+from hub_model.engine.choice import OF_GRAPHS
 from hub_model.errors import NeuroguardError
 from hub_model.preprocess import prepare
 from hub_model.reading import read_case
-from scripts import bench_cases, bench_fresh, bench_peer
+from scripts import bench_cases, bench_fresh, bench_limit, bench_peer
 from scripts.bench import Result, Way, table
 from scripts.bench_cases import SIDE
 from scripts.bench_fresh import Fresh
+from scripts.options import RELEASE
 from tests.scripts.command import Command
 from tests.scripts.conftest import command
 from tests.untrained import write_untrained
@@ -82,6 +85,7 @@ def test_all_ways_agree_on_a_trained_bundle(command: Command, phantom_bundle: Pa
     assert {"peer", "torch"} <= ways.keys()
     assert ("transformers" in ways) == (find_spec("transformers") is not None)
     for way in ways.values():
+        assert (way["rate"] is None) == (way["name"] in {"peer", "transformers"})
         assert min(way["jpeg"], way["dicom"], way["one"]) > 0
         if way["name"] != "transformers":
             assert way["probability_gap"] < 1e-4
@@ -111,13 +115,39 @@ def test_without_a_released_bundle_the_benchmark_asks_for_one(
 
 
 def test_the_table_says_what_differs_and_what_was_left_out() -> None:
-    usual = Way("peer", 900.0, 1000.0, 40.0, 12.0, None, Fresh(6.0, 800.0), 0.0, 0.0, True)
-    ours = Way("openvino", 250.0, 400.0, 16.0, 0.6, 200.0, None, 1e-7, 0.0, False)
-    text = table(Result(24, 3, 2, (usual, ours), ("another: not there",), Fresh(4.5, 380.0)))
+    start, page = Fresh(6.0, 800.0), Fresh(4.5, 380.0)
+    usual = Way("peer", 900.0, 1000.0, 40.0, 5.0, 12.0, None, None, start, 0.0, 0.0, True)
+    ours = Way("openvino", 250.0, 400.0, 16.0, 2.5, 0.6, 200.0, 450.0, None, 1e-7, 0.0, False)
+    text = table(Result(24, 3, 2, (usual, ours), 500.0, ("another: not there",), page))
     row = next(line for line in text.splitlines() if line.startswith("ours, openvino  "))
-    for figure in ("x3.60", "x2.50", "200.0", "1.25"):
+    for figure in ("x3.60", "x2.50", "200.0", "1.25", "90%"):
         assert figure in row
     assert "the same" in text
     assert "DIFFERS" in text
     assert "4.5 s, 380 MiB" in text
     assert text.endswith("another: not there")
+
+
+def test_operations_are_counted_and_not_guessed() -> None:
+    # A ResNet18 multiplies 1.82e9 times for 3 channels of 224 x 224, each with an addition; this
+    # one has one channel of 192 x 192.
+    first = 2 * 64 * 49 * 112**2  # of the first layer, for each channel
+    wanted = (2 * 1.82e9 - 2 * first) * (192 / 224) ** 2
+    assert bench_limit.operations(RELEASE) == pytest.approx(wanted, rel=0.01)
+    took = {bench_limit.name(64, 56): 10.0, "network": 1.0}
+    # 4 convolutions of 64 x 64 kernels of 3 x 3 at 56 x 56 places of 2 images, in a hundredth of
+    # a second.
+    rate = 2 * 4 * 64 * 64 * 9 * 56 * 56 * 2 / 0.01 / 1e9
+    assert bench_limit.rates(took, 2) == {bench_limit.name(64, 56): pytest.approx(rate)}
+
+
+@pytest.mark.parametrize("kind", OF_GRAPHS)
+def test_every_engine_of_graphs_runs_the_convolutions_that_set_the_limit(kind: Kind) -> None:
+    works = bench_limit.kernels(kind, 1)
+    for work in works.values():
+        work()
+    assert bench_limit.rates(dict.fromkeys(works, 1.0), 1).keys() == works.keys() != set()
+
+
+def test_torch_sets_no_limit() -> None:
+    assert bench_limit.kernels(Kind.TORCH, 1) == {}

@@ -19,6 +19,7 @@ from hub_model.engine.base import YIELDED, Engine, Kind, Passed
 from hub_model.errors import BundleError
 
 Forward = Callable[[NDArray[np.uint8]], Passed]
+OPENVINO = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}  # of its CPU
 
 
 def load(folder: Path, config: ModelConfig, kind: Kind, why: str) -> Engine:
@@ -54,8 +55,7 @@ def _openvino(graph: Path) -> Forward:
     import openvino
 
     core = openvino.Core()
-    exact = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    compiled = core.compile_model(core.read_model(graph), "CPU", exact)
+    compiled = core.compile_model(core.read_model(graph), "CPU", OPENVINO)
 
     def forward(images: NDArray[np.uint8]) -> Passed:
         found = compiled(images)
