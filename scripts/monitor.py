@@ -47,21 +47,21 @@ def monitor(
     Compared are how in-domain they look, how sure the network is, and the verdicts, each image a
     case of its own. The page's name is printed, and the JSON document's; a shift is no error.
     """
+    from hub_model import drift
     from hub_model.errors import UsageError
-    from training.monitor import shift as monitoring
-    from training.monitor.page import document, page
+    from training.report.drift import document, page
     from training.whole_file import whole_file, write_json
 
     classifier = open_model(model).classifier
     bundle = classifier.bundle
-    reference = monitoring.reference_of(bundle.metrics)
+    reference = drift.reference_of(bundle.metrics)
     refused: list[str] = []
     p_in_domain, top, verdicts = _looked_at(classifier, _named(images), refused)
     if not verdicts:
         raise UsageError(f"monitor found no image that can be read, {len(refused)} were refused")
     together = images_per_patient or reference.images / reference.groups
-    batch = monitoring.seen(p_in_domain, top, verdicts, len(verdicts) / together)
-    shifts = monitoring.compare(reference, batch)
+    batch = drift.seen(p_in_domain, top, verdicts, len(verdicts) / together)
+    shifts = drift.compare(reference, batch)
     given = (reference, batch, shifts, classifier.revision, len(refused))
     with whole_file(out) as file:
         file.write(page(*given, phantom=bundle.metrics.phantom))

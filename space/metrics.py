@@ -12,6 +12,7 @@ from prometheus_client import (
 )
 
 from hub_model.policy import Decision
+from space.drift import Recent
 from space.turns import Turns
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -23,9 +24,13 @@ class Metrics:
 
     Args:
         turns: whose seats are shown.
+
+    Attributes:
+        recent: the latest verdicts on single images, for the page.
     """
 
     def __init__(self, turns: Turns) -> None:
+        self.recent = Recent()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)  # memory, file handles, processor time
         self._verdicts = Counter(
@@ -71,6 +76,7 @@ class Metrics:
 
     def decided(self, model: str, decision: Decision, seconds: float) -> None:
         """Count one verdict, and what it took to reach it."""
+        self.recent.add(model, decision)
         self._verdicts.labels(model, decision.verdict.value, decision.reasons[0].value).inc()
         self._turn_seconds.observe(seconds)
 

@@ -6,9 +6,12 @@ The card names classes, so none of this is on the page until it is asked for.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 
 from hub_model.contract import CARD, Figure
+from space import drift
+from space.drift import Judged
 from space.fragments import promises
 from space.report import Model, percent
 from space.tables import table
@@ -17,8 +20,13 @@ _HEADER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 
 
-def html(model: Model) -> str:
-    """Figures, promises and provenance."""
+def html(model: Model, recent: Sequence[Judged]) -> str:
+    """Promises, figures, provenance, and how what was judged lately compares.
+
+    Args:
+        model: what is told of.
+        recent: of that model.
+    """
     figures = table(
         "Every figure of the revision, with a 95 % interval over groups",
         ("Figure", "Value", "Interval", "Measured on"),
@@ -35,7 +43,7 @@ def html(model: Model) -> str:
     provenance = table("Where it is from", ("What", "Which"), facts)
     return (
         f"<h3>Promises</h3>{promises(model)}<h3>Figures</h3>{figures}"
-        f"<h3>Provenance</h3>{provenance}"
+        f"<h3>Provenance</h3>{provenance}<h3>Drift</h3>{drift.html(model, recent)}"
     )
 
 

@@ -21,7 +21,7 @@ from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.reading import read_case
 from hub_model.reading.series import SeveralSeriesError
-from space import batch, case_report, choice, fragments, segment_page, stack
+from space import batch, case_report, choice, fragments, model_page, segment_page, stack
 from space.batch import Row
 from space.judging import Judge, Reading, Seen
 from space.metrics import Metrics
@@ -110,6 +110,11 @@ class Service:
             return segment_page.of(self.revisions.choose(name).classifier, seen)
 
         return self._shown(show, paths, name, sender)
+
+    def about(self, name: str | None = None) -> str:
+        """What a model says of itself, and how what it judged lately compares, as HTML."""
+        served = self.revisions.choose(name)
+        return model_page.html(served.model, self._metrics.recent.of(served.name))
 
     def leave(self, session: str) -> None:
         """Delete what a session has not chosen from."""

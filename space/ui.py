@@ -56,8 +56,7 @@ def build(service: Service, desk: Desk) -> gr.Blocks:
         )  # fmt: skip
 
     def describe(name: str) -> tuple[str, str]:
-        model = service.revisions.choose(name).model
-        return model_page.html(model), model_page.card(model)
+        return service.about(name), model_page.card(service.revisions.choose(name).model)
 
     def left(request: gr.Request) -> None:
         service.leave(str(request.session_hash))

@@ -136,7 +136,7 @@ def test_the_models_page_has_every_figure_with_interval_and_sample(model: Model)
         "test.nll": contract.Figure(value=0.2, low=None, high=None, unit="nats", sample=sample),
     }
     metrics = contract.MetricsFile(phantom=True, figures=figures, tables={})
-    html = model_page.html(replace(model, bundle=replace(model.bundle, metrics=metrics)))
+    html = model_page.html(replace(model, bundle=replace(model.bundle, metrics=metrics)), ())
 
     assert "<td>96 %</td><td>92 % to 98 %</td><td>640 images of 210 groups (test)</td>" in html
     assert "<td>0.2 nats</td><td>–</td>" in html

@@ -7,7 +7,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 
-from hub_model import contract
+from hub_model import contract, drift
 from hub_model.bundle import write_json
 from hub_model.calibration import probabilities
 from hub_model.contract import Figure, MetricsFile, Row
@@ -24,7 +24,6 @@ from training.fit_guard import Guards
 from training.inputs import UNKNOWN, Inputs
 from training.learning import sampling
 from training.masks import figures as mask_figures
-from training.monitor import shift as monitor
 from training.pictures import write as pictures
 from training.pictures.write import Folded, Material
 from training.policy import studies
@@ -136,13 +135,13 @@ def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure
 
 
 def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row]]:
-    """What new images are compared with, see `training.monitor.shift`."""
+    """What new images are compared with, see `hub_model.drift`."""
     asked = scores.inputs.valid
     probs = probabilities(scores.logits[asked], judge.temperature)
     verdicts = [one.verdict for one in judge.decide(scores, guard)]
     groups = len(np.unique(scores.inputs.groups))
     p_in_domain = guard.p_in_domain(scores.features)[asked]
-    return monitor.tables(monitor.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
+    return drift.tables(drift.seen(p_in_domain, probs.max(axis=1), verdicts, groups))
 
 
 def _severity(job: Job, ready: TorchEngine, judge: Judge, guard: Guard, words: str) -> list[Row]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hub_model import drift
 from hub_model.contract import MetricsFile, Verdict
+from hub_model.drift import LEVEL, compare, reference_of, seen, tables
 from hub_model.errors import BundleError, UsageError
-from training.monitor import shift as monitor
-from training.monitor.page import document, page
-from training.monitor.shift import LEVEL, compare, reference_of, seen, tables
+from training.report.drift import document, page
 
 DRAWS = 200
 
@@ -80,9 +80,9 @@ def test_a_revision_keeps_what_is_compared_to_a_hundredth():
         known.groups,
         {verdict.value: known.verdicts.get(verdict.value, 0) for verdict in Verdict},
     )
-    for name in monitor.SCORES:
+    for name in drift.SCORES:
         places = np.searchsorted(np.sort(known.scores[name]), back.scores[name]) / known.images
-        assert np.abs(places - np.linspace(0, 1, monitor.STEPS)).max() < 0.01
+        assert np.abs(places - np.linspace(0, 1, drift.STEPS)).max() < 0.01
 
 
 def test_a_batch_never_counts_as_more_than_its_images():

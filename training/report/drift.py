@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
+from hub_model.drift import LEVEL, SCORES, Seen, Shift
 from training.bundle.plots import BLUE, ORANGE, picture
-from training.monitor.shift import LEVEL, SCORES, Seen, Shift
 from training.report import html
 from training.report.html import Html
 from training.report.page import TEMPLATE
@@ -32,7 +32,7 @@ def document(
     Args:
         reference: of the revision.
         batch: the new images.
-        shifts: from `monitor.compare`.
+        shifts: from `hub_model.drift.compare`.
         revision: 40 hex digits, or the content hash of a folder.
         refused: files that could not be read.
     """

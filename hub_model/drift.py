@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, fisher_exact, kstwo
 
 from hub_model.contract import METRICS, MetricsFile, Row, Verdict
 from hub_model.errors import BundleError, UsageError
@@ -129,6 +128,8 @@ def compare(reference: Seen, batch: Seen) -> list[Shift]:
     Raises:
         UsageError: the batch holds no image.
     """
+    from scipy.stats import false_discovery_control  # a second; no verdict waits for it
+
     if not batch.images:
         raise UsageError("there is no image to compare: give a folder, a list or a ZIP with some")
     found = [
@@ -153,6 +154,8 @@ def _scores(
     `known` may be quantiles: between two of them the distribution function is known to 1 / STEPS,
     which is taken off the gap.
     """
+    from scipy.stats import kstwo
+
     points = np.concatenate([known, new])
     sides = [
         np.searchsorted(np.sort(rows), points, side="right") / len(rows) for rows in (known, new)
@@ -166,6 +169,8 @@ def _scores(
 
 def _rates(verdict: str, reference: Seen, batch: Seen) -> tuple[float, float, float, float]:
     """Rates, their gap, and its p-value on counts scaled to groups, rounded to whole ones."""
+    from scipy.stats import fisher_exact
+
     rates, rows = [], []
     for side in (reference, batch):
         rate = side.verdicts.get(verdict, 0) / side.images

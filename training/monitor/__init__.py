@@ -1,1 +1,0 @@
-"""New images against the reference of a revision."""
