@@ -1,6 +1,6 @@
 """The staged Space as people see it, in Chromium.
 
-`NEUROGUARD_SCREENSHOTS=docs/images pytest tests/space/test_browser.py` renews the two pictures.
+`NEUROGUARD_SCREENSHOTS=FOLDER pytest tests/space/test_browser.py` leaves what it looks like.
 """
 
 from __future__ import annotations
