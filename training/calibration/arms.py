@@ -29,20 +29,28 @@ ODIR = 0.1  # weight of the off-diagonal and of the intercepts, of the range Kul
 def warmth(logits: Logits, labels: Labels) -> float:
     """The temperature with the least NLL on these images; 1 where nothing is better.
 
-    And 1 where every one of them is told rightly: the colder, the better would its NLL be, without
-    an end, and the first image that is told wrongly would be so with certainty.
+    Where every one of them is told rightly the colder would be the better, without an end, and the
+    first image that is told wrongly would be so with certainty. Then it is as sure as so many
+    images without an error allow, and no surer: (N + 1) / (N + K), Laplace's rule of succession,
+    as the targets of Platt 1999, section 2.2. It is never warmed for that.
 
     Args:
         logits: `(N, K)`.
         labels: `(N,)` class index.
     """
-    if (logits.argmax(axis=1) == labels).all():
-        return 1.0
+    count, classes = logits.shape
+    faultless = bool((logits.argmax(axis=1) == labels).all())
+    other = 1 / (count + classes) if faultless else 0.0  # what is expected of each other class
 
     def cost(log_temperature: float) -> float:
-        return nll(probabilities(logits, np.exp(log_temperature)), labels)
+        temperature = np.exp(log_temperature)
+        own = nll(probabilities(logits, temperature), labels)
+        if not faultless:
+            return own
+        every = -float(log_softmax(logits / temperature, axis=1).mean()) * classes
+        return (1 - other * classes) * own + other * every
 
-    bounds = (np.log(COLDEST), np.log(WARMEST))
+    bounds = (np.log(COLDEST), np.log(1.0 if faultless else WARMEST))
     found = minimize_scalar(cost, bounds=bounds, method="bounded")
     return float(np.exp(found.x)) if found.fun < cost(0.0) else 1.0
 

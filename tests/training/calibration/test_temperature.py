@@ -87,7 +87,12 @@ def test_a_bad_calibration_is_mended_and_recorded():
     }
 
 
-def test_images_that_are_all_told_rightly_make_no_network_certain():
-    known = scored(1.0, n=60)
-    right = Known(known.split, known.logits, known.logits.argmax(axis=1), known.groups)
-    assert fit_temperature.fit(right).temperature == 1
+@pytest.mark.parametrize("n", [30, 300])
+def test_images_that_are_all_told_rightly_make_a_network_as_sure_as_so_many_allow(n):
+    """All of them stand two logits apart from the next class, so that the answer is known."""
+    labels = np.arange(n) % 4
+    logits = (2.0 * np.eye(4)[labels]).astype(np.float32)
+    groups = np.array([f"g{i}" for i in range(n)])
+    found = fit_temperature.fit(Known("calibration", logits, labels, groups)).temperature
+    right = probabilities(logits, found).max(axis=1)
+    np.testing.assert_allclose(right, (n + 1) / (n + 4), atol=1e-4)
