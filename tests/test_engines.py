@@ -58,7 +58,7 @@ def test_an_engine_reproduces_the_golden_outputs_and_says_what_it_is(whole, kind
 
 def test_the_graph_holds_no_weights(whole):
     assert (whole / GRAPH).stat().st_size < 200_000
-    places = graph_file.places((whole / GRAPH).read_bytes())
+    places = graph_file.places((whole / GRAPH).read_bytes(), GRAPH)
     wanted = {name for name in load_file(whole / WEIGHTS) if not name.endswith("tracked")}
     assert len(places) == len(wanted)
     assert {place.location for place in places} == {WEIGHTS}
@@ -123,7 +123,7 @@ def test_onnx_finds_the_same_places(whole):
     model = onnx.load(whole / GRAPH, load_external_data=False)
     outside = [one for one in model.graph.initializer if one.data_location == one.EXTERNAL]
     theirs = [{pair.key: pair.value for pair in one.external_data} for one in outside]
-    ours = graph_file.places((whole / GRAPH).read_bytes())
+    ours = graph_file.places((whole / GRAPH).read_bytes(), GRAPH)
     assert [(p["location"], int(p["offset"]), int(p["length"])) for p in theirs] == [
         (place.location, place.offset, place.length) for place in ours
     ]
