@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from hub_model.engine.choice import OF_GRAPHS
 from hub_model.errors import BundleError
 from hub_model.network import build
 from hub_model.segmented import segment
-from tests import masked_bundle
+from tests import fresh, masked_bundle
 from tests.bundle_files import change_json
 from training import preparing
 from training.bundle import graph, mask_parity, parity
@@ -228,19 +226,12 @@ def test_masks_of_two_networks_are_told_apart_pixel_by_pixel():
 
 @EVERY
 def test_masks_from_a_graph_need_neither_torch_nor_the_segmentation_package(whole, kind):
-    code = (
-        "import sys, numpy as np\n"
-        "from pathlib import Path\n"
-        "from hub_model.case import Case, Slice\n"
-        "from hub_model.engine import Kind\n"
-        "from hub_model.predictor import GuardedClassifier\n"
-        "from hub_model.segmented import segment\n"
-        f"model = GuardedClassifier.from_folder(Path({str(whole)!r}), Kind({kind.value!r}))\n"
-        "plane = (np.indices((90, 80)).sum(0) % 200 + 20).astype(np.uint8)\n"
-        "found = segment(model, Case((Slice(plane, 'raster'),)), doubt=True)\n"
-        "print(found.decision.verdict.value, len(found.shown), len(found.doubt.slices))\n"
-        "heavy = {'torch', 'torchvision', 'timm', 'segmentation_models_pytorch', 'onnx'}\n"
-        "print(sorted(heavy & {name.split('.')[0] for name in sys.modules}))\n"
+    said, heavy = fresh.answered(
+        whole,
+        kind,
+        "from hub_model.segmented import segment",
+        "found = segment(model, case, doubt=True)",
+        "print(found.decision.verdict.value, len(found.shown), len(found.doubt.slices))",
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["ACCEPT 1 1", "[]"]
+    assert said == ["ACCEPT", "1", "1"]
+    assert not heavy
