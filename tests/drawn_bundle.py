@@ -15,7 +15,7 @@ from training import inputs, preparing
 from training.bundle import export
 from training.fit_guard import Guards, Head, Material, fit_all
 from training.recipe import Recipe
-from training.scores import Scores, score
+from training.scores import Scores, score, together
 from training.sources import Record
 from training.sources.phantom import phantom_records
 from training.sources.phantom_strangers import strangers
@@ -47,6 +47,7 @@ def write(
     *,
     patients: int = 8,
     says: str | None = None,
+    graphs: bool = False,
 ) -> Drawn:
     """`folder / "bundle"`, with what it was made of beside it.
 
@@ -56,9 +57,15 @@ def write(
         config: of the network.
         patients: that are drawn.
         says: the class that it names whatever it sees; None: what an untrained network says.
+        graphs: whether it gets graphs, if their engines answer on what its guard knows as torch.
     """
     torch.manual_seed(0)
     state = to_half(state_of(build(config)))
+    for name in state:  # fresh norms do nothing, so that no engine could do it wrong
+        if name.endswith("running_mean"):
+            state[name].uniform_(-0.2, 0.2)
+        if name.endswith("running_var"):
+            state[name].uniform_(0.5, 1.5)
     if says is not None:
         state["fc.weight"].zero_()
         state["fc.bias"].zero_()[config.label_names.index(says)] = 5
@@ -91,6 +98,7 @@ def write(
         guard=guards.shipped,
         policy=unmeasured.policy(limits),
         metrics=unmeasured.METRICS,
+        shown=together(scores["known"], scores["calibration"]) if graphs else None,
         environment=unmeasured.environment(),
     )
     return Drawn(folder / "bundle", guards, sets, scores)

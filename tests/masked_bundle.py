@@ -35,15 +35,19 @@ def config(*, decoder: bool) -> ModelConfig:
     return found.model_copy(update={"neuroguard": ours})
 
 
-def write(folder: Path, *, decoder: bool = True, says: str | None = None) -> Path:
+def write(
+    folder: Path, *, decoder: bool = True, says: str | None = None, graphs: bool = False
+) -> Path:
     """`folder / "bundle"`: its thresholds let everything pass.
 
     Args:
         folder: of the bundle and what it is made of.
         decoder: whether it has one.
         says: the class that it names whatever it sees; None: what an untrained network says.
+        graphs: whether it runs without torch, if its engines draw what torch draws.
     """
-    return drawn_bundle.write(folder, RECIPE, config(decoder=decoder), says=says).folder
+    made = config(decoder=decoder)
+    return drawn_bundle.write(folder, RECIPE, made, says=says, graphs=graphs).folder
 
 
 def strict(whole: Path, folder: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -17,6 +16,7 @@ from hub_model.engine import Kind
 from hub_model.engine.choice import OF_GRAPHS, choose
 from hub_model.errors import BundleError, UsageError
 from hub_model.predictor import GuardedClassifier
+from tests import fresh
 from tests.untrained import SIZE, write_untrained
 from training.bundle import parity
 
@@ -58,7 +58,7 @@ def test_an_engine_reproduces_the_golden_outputs_and_says_what_it_is(whole, kind
 
 def test_the_graph_holds_no_weights(whole):
     assert (whole / GRAPH).stat().st_size < 200_000
-    places = graph_file.places((whole / GRAPH).read_bytes())
+    places = graph_file.places((whole / GRAPH).read_bytes(), GRAPH)
     wanted = {name for name in load_file(whole / WEIGHTS) if not name.endswith("tracked")}
     assert len(places) == len(wanted)
     assert {place.location for place in places} == {WEIGHTS}
@@ -123,7 +123,7 @@ def test_onnx_finds_the_same_places(whole):
     model = onnx.load(whole / GRAPH, load_external_data=False)
     outside = [one for one in model.graph.initializer if one.data_location == one.EXTERNAL]
     theirs = [{pair.key: pair.value for pair in one.external_data} for one in outside]
-    ours = graph_file.places((whole / GRAPH).read_bytes())
+    ours = graph_file.places((whole / GRAPH).read_bytes(), GRAPH)
     assert [(p["location"], int(p["offset"]), int(p["length"])) for p in theirs] == [
         (place.location, place.offset, place.length) for place in ours
     ]
@@ -146,19 +146,6 @@ def test_what_the_engines_did_stands_in_the_metrics(whole):
 
 @pytest.mark.parametrize("kind", OF_GRAPHS)
 def test_a_verdict_from_a_graph_needs_no_torch(whole, kind):
-    code = (
-        "import sys, numpy as np\n"
-        "from pathlib import Path\n"
-        "from hub_model.case import Case, Slice\n"
-        "from hub_model.engine import Kind\n"
-        "from hub_model.predictor import GuardedClassifier\n"
-        f"model = GuardedClassifier.from_folder(Path({str(whole)!r}), Kind({kind.value!r}))\n"
-        "plane = (np.indices((90, 80)).sum(0) % 200 + 20).astype(np.uint8)\n"
-        "print(model.predict(Case((Slice(plane, 'raster'),))).verdict.value)\n"
-        "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'datasets', 'onnx'}\n"
-        "print(sorted(heavy & {name.split('.')[0] for name in sys.modules}))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    verdict, heavy = done.stdout.split("\n")[:2]
+    (verdict,), heavy = fresh.answered(whole, kind, "print(model.predict(case).verdict.value)")
     assert verdict in {one.value for one in contract.Verdict}
-    assert heavy == "[]"
+    assert not heavy

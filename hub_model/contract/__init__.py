@@ -20,6 +20,7 @@ from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
 from hub_model.contract.names import (
     CARD,
     CONFIG,
+    DECODER_GRAPH,
     DECODER_WEIGHTS,
     ENVIRONMENT,
     FOLDERS,
@@ -63,6 +64,7 @@ __all__ = [
     "CARD",
     "COMBINED",
     "CONFIG",
+    "DECODER_GRAPH",
     "DECODER_WEIGHTS",
     "ENVIRONMENT",
     "FOLDERS",

@@ -1,7 +1,7 @@
 """What runs the network: `load` a bundle folder, then `run` prepared slices; arrays in and out.
 
-Torch is the reference and runs every bundle. A bundle with a graph runs without torch as well, in
-OpenVINO or ONNX Runtime, on the same copy of the weights.
+Torch is the reference and runs every bundle. A bundle with graphs runs without torch as well, in
+OpenVINO or ONNX Runtime, on the same copy of the weights; masks too.
 """
 
 from hub_model.engine.base import (

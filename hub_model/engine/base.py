@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Wanted = Callable[[Floats], NDArray[np.bool_]]  # logits (N, K) to rows (N,)
 MAX_BATCH = 64  # slices a pass: at 224 px the activations of a ResNet18 stay near 1 GB
 YIELDED = ("logits", "embedding", "middle", "feature_map")  # of a pass, in this order
+MASK_LOGITS = "mask_logits"  # of a decoder's graph, its only output
 
 
 class Kind(StrEnum):
@@ -34,7 +35,8 @@ class Passed:
         embedding: `(n, D)`.
         middle: `(n, E)`.
         feature_map: `(n, D, h, w)`.
-        decode: mask logits `(M, size, size)` of M of its rows; None: there is no decoder.
+        decode: mask logits `(M, size, size)` of M of its rows, which are given by ascending
+            numbers; None: there is no decoder.
     """
 
     logits: Floats
@@ -156,7 +158,7 @@ def run_batches(
         if masks is not None and passed.decode is not None:
             wanted = np.flatnonzero(masks(logits[-1]))
             if len(wanted):
-                found.append(MaskLogits(start + wanted, passed.decode(wanted)))
+                found.append(MaskLogits(start + wanted, np.array(passed.decode(wanted))))
         start += len(images)
     joined = MaskLogits(*(np.concatenate(part) for part in zip(*map(_parts, found), strict=True)))
     return Outputs(

@@ -25,7 +25,7 @@ SLICES = 3
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return masked_bundle.write(tmp_path_factory.mktemp("masked"), says="glioma")
+    return masked_bundle.write(tmp_path_factory.mktemp("masked"), says="glioma", graphs=True)
 
 
 @pytest.fixture(scope="module")

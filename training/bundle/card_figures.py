@@ -144,8 +144,8 @@ def sections(
     if parity.TABLE in metrics.tables:
         yield "### Engines"
         yield (
-            "Images of the calibration and threshold splits in float32, beside torch. A graph "
-            "that one runs otherwise, by more than rounding or in a verdict, is not shipped."
+            "Images of the calibration and threshold splits in float32, beside torch. Graphs "
+            "that one runs otherwise, by more than rounding or in a verdict, are not shipped."
         )
         yield _engine_table(metrics)
     yield "### Images and groups"
@@ -257,19 +257,30 @@ def _split_table(metrics: MetricsFile) -> str:
 
 
 def _engine_table(metrics: MetricsFile) -> str:
+    rows = table(metrics, parity.TABLE)
+    of_masks = any("mask_pixels" in row for row in rows)
+    masks = ("of a mask logit", "mask pixels that differ") if of_masks else ()
+    heads = ("engine", "images", "largest difference of a logit", *masks, "verdicts that differ")
     return markdown(
-        ("engine", "images", "largest difference of a logit", "verdicts that differ", "as torch"),
+        (*heads, "as torch"),
         [
             (
                 str(row["engine"]),
                 _count(row, "n_images"),
                 f"{number(row, 'largest_difference'):.1e}",
+                *(_masks_of(row) if of_masks else ()),
                 _count(row, "verdicts_that_differ"),
                 "yes" if row["same"] else "no",
             )
-            for row in table(metrics, parity.TABLE)
+            for row in rows
         ],
     )
+
+
+def _masks_of(row: Row) -> tuple[str, str]:
+    """How far an engine's masks are from torch's: every image is drawn for this."""
+    differ, drawn = _count(row, "mask_pixels_that_differ"), _count(row, "mask_pixels")
+    return f"{number(row, 'largest_mask_difference'):.1e}", f"{differ} of {drawn}"
 
 
 def _aside_table(metrics: MetricsFile) -> str:

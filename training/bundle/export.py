@@ -22,6 +22,7 @@ from hub_model.contract import (
     ModelConfig,
     PolicyFile,
     PreprocessSpec,
+    Row,
     TemperatureFile,
 )
 from hub_model.guard import Guard
@@ -30,7 +31,6 @@ from hub_model.predictor import GuardedClassifier
 from hub_model.preprocess import prepare
 from training.bundle import card, graph, parity, plots
 from training.bundle.parity import Parts
-from training.bundle.plots import Row
 from training.checkout import code_commit
 from training.scores import Scores
 from training.sources import drawing, phantom, phantom_ct
@@ -76,8 +76,8 @@ def write_bundle(
     """The bundle folder `out`, complete and verified; an older one there is replaced.
 
     `state` is what `network.state_of` gives, the decoder's tensors beside the backbone's. With
-    images `shown`, which the network has scored, the bundle gets a graph as well, if every engine
-    answers on them as torch does; a network with a decoder gets none.
+    images `shown`, which the network has scored, the bundle gets a graph as well, and one of the
+    decoder, if every engine answers on them as torch does.
 
     Raises:
         BundleError: the parts do not fit together. Nothing is left under `out` then.
@@ -109,9 +109,9 @@ def _fill(
     save_tensors(backbone, partial / contract.WEIGHTS, metadata={"format": "pt"})
     if decoder:
         save_tensors(decoder, partial / contract.DECODER_WEIGHTS, metadata={"format": "pt"})
-    if shown is not None and not decoder:
+    if shown is not None:
         parts = Parts(config, temperature, guard, policy)
-        rows = _with_graph(partial, parts, state, shown)
+        rows = _with_graphs(partial, parts, state, shown)
         metrics = metrics.model_copy(update={"tables": {**metrics.tables, parity.TABLE: rows}})
     tensors = {name: np.array(value, order="C") for name, value in guard.tensors.items()}
     save_arrays(tensors, partial / contract.GUARD_TENSORS)
@@ -132,14 +132,15 @@ def _fill(
     bundle.write_manifest(partial)
 
 
-def _with_graph(partial: Path, parts: Parts, state: dict[str, Tensor], shown: Scores) -> list[Row]:
-    """Write the graph, and take it away again where an engine fails; how each of them did."""
+def _with_graphs(partial: Path, parts: Parts, state: dict[str, Tensor], shown: Scores) -> list[Row]:
+    """Write the graphs, and take them away again where an engine fails; how each of them did."""
     network = build(parts.config)
     load_state(network, state)
     written = graph.write(partial, network, parts.config.neuroguard.preprocess)
     rows = parity.check(partial, parts, shown)
     if not parity.passes(rows):
-        written.unlink()
+        for file in written:
+            file.unlink()
     return rows
 
 

@@ -36,7 +36,7 @@ SLICES = 3
 @pytest.fixture(scope="module")
 def drawing(tmp_path_factory: pytest.TempPathFactory) -> Revisions:
     folder = tmp_path_factory.mktemp("revisions")
-    whole = masked_bundle.write(folder, says="glioma")
+    whole = masked_bundle.write(folder, says="glioma", graphs=True)
     folders = {
         MASKED: whole,
         STRICT: masked_bundle.strict(whole, folder / "strict"),

@@ -13,10 +13,12 @@ import pytest
 
 from hub_model import GuardedClassifier, contract, read_case
 from hub_model.contract import EnvironmentFile, MetricsFile, Verdict
+from hub_model.engine.choice import OF_GRAPHS
 from hub_model.reading import read_bytes
 from tests.training.recipes.conftest import SHORT
 from training import checks, dataset, inputs
 from training.audit.rows import images_of, rows_of
+from training.bundle import parity
 from training.recipe import FINDING_ONLY, RECIPES, load
 from training.sources.phantom import draw
 from training.sources.phantom_ct import ct_records
@@ -227,6 +229,10 @@ def test_a_run_with_masks_ends_with_their_figures_and_a_bundle_that_draws_them(f
     assert ours.decoder == finished.recipe.model.decoder
     assert ours.masks.chosen_on.split == ("folds" if folds else "threshold") + ", by masks"
     assert (finished.bundle / contract.DECODER_WEIGHTS).is_file()
+    assert classifier.runs_on[0] in OF_GRAPHS
+    engines = metrics(finished).tables[parity.TABLE]
+    assert all(row["same"] and row["mask_pixels"] > 0 for row in engines)
+    assert "of a mask logit" in (finished.bundle / contract.CARD).read_text()
 
 
 def test_a_ct_bundle_promises_its_sensitivity_and_its_tables_agree(finish):
