@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-# Of a score: what is closer to a calibration image's counts as equal to it. Engines' logits differ by
-# some 1e-6 and scores by up to 2e-5 of themselves, and an image that was calibrated on must get one
-# rank from all of them.
+# Of a score: what is closer to a calibration image's counts as equal to it. Engines differ by some
+# 1e-6 in logits and up to 2e-5 of a score, and an image that was calibrated on must get one rank
+# from all of them.
 TIE = 1e-4
 
 
