@@ -101,6 +101,22 @@ def test_a_balanced_seed_is_no_worse_than_any_other():
     assert worst == min(found) == found[seed]
 
 
+def test_what_no_seed_puts_into_the_smallest_split_does_not_hide_what_is_missing_elsewhere():
+    groups = [f"g{i}" for i in range(80)]
+    strata = ["rare" if i < 5 else "usual" for i in range(80)]
+    shares = {"train": 0.5, "smallest": 0.02, "threshold": 0.24, "test": 0.24}
+
+    def missing(seed: int) -> int:
+        found = set(zip(assign(groups, shares, seed), strata, strict=True))
+        return 2 * len(shares) - len(found)
+
+    seed, worst = balanced_seed(groups, strata, shares, range(200))
+    as_bad = [s for s in range(200) if imbalance(strata, assign(groups, shares, s), shares) == 1]
+    assert worst == 1
+    assert missing(seed) == min(map(missing, as_bad)) == 1
+    assert missing(as_bad[0]) == 2
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=30, max_size=60), st.integers(0, 1000))
 def test_folds_are_disjoint_by_group_and_cover_every_image(numbers, seed):
