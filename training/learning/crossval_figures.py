@@ -24,6 +24,7 @@ WORDS: dict[By, str] = {
     "group": "{k} folds, disjoint by group",
     "image": "{k} folds, image by image (leaky: groups are on both sides)",
 }
+PUBLISHED = "{k} folds that the source publishes, disjoint by group"
 PREFIX: dict[By, str] = {"group": "crossval", "image": "crossval_by_image"}
 
 
@@ -49,7 +50,7 @@ def measure(
     """
     figures: dict[str, Figure] = {}
     for way in found:
-        words = WORDS[way.by].format(k=spec.folds)
+        words = _words(spec, way.by)
         figures |= _by_source(recipe, data, way, words) | _masks(recipe, data, way, words)
     typed = data.labels != UNKNOWN
     data, found = data.rows(typed), [one.rows(typed) for one in found]
@@ -58,7 +59,7 @@ def measure(
     table: list[dict[str, str | int | float | None]] = []
     for way in found:
         statistics = _statistics(recipe, data, way)
-        words = WORDS[way.by].format(k=spec.folds)
+        words = _words(spec, way.by)
         for name, statistic in statistics.items():
             unit = "nats" if name == "nll" else "share"
             figures[f"{PREFIX[way.by]}.{name}"] = figure(
@@ -78,6 +79,11 @@ def measure(
                 }
             )
     return MetricsFile(phantom=recipe.phantom, figures=figures, tables={"folds": table})
+
+
+def _words(spec: CrossValidationSpec, by: By) -> str:
+    published = spec.published and by == "group"
+    return (PUBLISHED if published else WORDS[by]).format(k=spec.folds)
 
 
 def _by_source(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[str, Figure]:

@@ -19,6 +19,7 @@ from hub_model.policy import Decision
 from tests.training.measured_run import DOMAINS, FIGURES, GUARDS, NEAR, Parts, parts
 from training.bundle import card
 from training.bundle.spoken import spoken
+from training.recipe import load
 
 REPORTS = ["confusion.svg", "verdicts.svg", "verdicts.csv"]
 CELL = r"[^|\n]+"
@@ -284,6 +285,21 @@ def test_masks_stand_in_a_section_of_their_own_and_only_where_there_are_any():
         "| `dice.glioma`",
     ]
     assert "| Dice, mean over slices with a mask" in section(text, "Cross-validation")
+
+
+def test_a_source_beside_the_recipes_own_says_what_it_was_for():
+    what, recipe = parts(), load("mri_tumor_4class_evidence")
+    named = {
+        "recipe": recipe.model_dump(mode="json"),
+        "sources": dict.fromkeys(recipe.data.sources, "local"),
+    }
+    environment = what.environment.model_copy(update=named)
+    text = section(render(replaced(what, environment=environment)), "Data and its limits")
+    rows = [line.split(" | ") for line in text.splitlines() if line.endswith(" |")]
+    used = {row[0].removeprefix("| "): row[2] for row in rows}
+    assert used["lgg"] == "training, the finding only; calibration, thresholds, test"
+    assert used["navoneel"] == "test, never learnt from"
+    assert used["masoudnickparvar"] == "training, calibration, thresholds, test"
 
 
 def test_every_domain_stands_under_verdicts_and_guard():

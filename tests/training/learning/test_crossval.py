@@ -54,6 +54,22 @@ def test_folds_by_group_keep_groups_together_and_by_image_do_not():
         assert counts.min() >= 2  # of 4 images that a class has in a fold on average
 
 
+def test_folds_can_be_those_that_the_source_publishes(tmp_path):
+    """Every third pair is of another source, of which none is published."""
+    data, pair = paired(48), np.arange(48) // 2
+    stated = np.where(pair % 3 == 2, "", np.char.add("fold", (1 + pair // 2 % K).astype(str)))
+    published = CrossValidationSpec(folds=K, published=True)
+    folds = divide(replace(data, official=stated), published, "group")
+    assert (folds == pair // 2 % K)[stated != ""].all()
+    assert sorted(np.unique(folds[stated == ""], return_counts=True)[1]) == [4, 6, 6]
+    with pytest.raises(UsageError, match="sources publish the folds \\[\\]"):
+        divide(data, published, "group")
+    folder = tmp_path / "folds"
+    run(replace(data, official=stated), folder, spec=published)
+    with pytest.raises(UsageError, match="other division"):
+        run(data, folder)
+
+
 def test_images_without_a_class_are_divided_as_one_and_measured_as_none():
     data = paired(400)
     labels = np.where(data.present & (np.arange(400) % 8 < 4), UNKNOWN, data.labels)

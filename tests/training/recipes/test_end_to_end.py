@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -225,8 +226,59 @@ def test_a_run_with_masks_ends_with_their_figures_and_a_bundle_that_draws_them(f
     classifier = GuardedClassifier.from_folder(finished.bundle)
     ours = classifier.bundle.config.neuroguard
     assert ours.decoder == finished.recipe.model.decoder
-    assert ours.masks.chosen_on.split == ("folds" if folds else "threshold") + ", by masks"
+    assert ours.masks.chosen_on.split == f"{finished.recipe.policy.chosen_on}, by masks"
     assert (finished.bundle / contract.DECODER_WEIGHTS).is_file()
+
+
+def test_folds_are_those_that_the_source_publishes(finish):
+    finished = finish("figshare_multitask")
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    cheng = [row for row in rows if row.source == "figshare"]
+    assert {row.official for row in cheng} == {f"fold{number}" for number in range(1, 6)}
+    assert {row.label for row in cheng} == {"glioma", "meningioma", "pituitary"}
+    published = Counter(row.official for row in cheng)
+    found = metrics(finished)
+    assert "publishes" in found.figures["crossval.accuracy"].sample.split
+    assert found.figures["crossval.accuracy"].sample.n_images == len(rows)
+    for row in found.tables["folds"]:  # and every tumor-free image is of the other source
+        assert row["n_images"] > published[f"fold{row['fold'] + 1}"]
+    sizes = [row["n_images"] for row in found.tables["folds"]]
+    assert sum(sizes) == len(rows)
+    assert found.figures["crossval.figshare.finding_sensitivity"].sample.n_images == len(cheng)
+    assert "crossval.figshare.finding_specificity" not in found.figures
+
+
+def test_every_split_has_both_answers_and_no_threshold_is_chosen_by_an_untaught_type(finish):
+    """Tumor-free slices are of few groups of the other source."""
+    finished = finish("figshare_multitask")
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    cheng: dict[str, set[str]] = {}
+    for split in ("train", "calibration", "threshold", "test"):
+        found = [row for row in rows if row.split == split]
+        assert {row.label for row in found} == set(finished.recipe.labels)
+        cheng[split] = {row.group for row in found if row.source == "figshare"}
+    promises = GuardedClassifier.from_folder(finished.bundle).bundle.policy.promises
+    asked = {one.threshold: one.sample for one in promises}
+    assert asked["tau_none"].split == asked["tau_conf"].split == "threshold"
+    assert 0 < asked["tau_conf"].n_groups <= len(cheng["threshold"])
+    assert asked["tau_finding"].n_groups > len(cheng["threshold"])
+
+
+def test_the_audit_measures_what_the_source_tells_and_the_card_says_so(finish):
+    finished = finish("figshare_multitask")
+    audit = json.loads((finished.folder / "audit" / "audit.json").read_text())
+    (alone,) = (
+        one
+        for one in audit["shortcuts"]
+        if (one["target"], one["features"]) == ("finding", "source")
+    )
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    assert alone["classes"] == ["none", "tumor"]
+    assert alone["balanced"]["sample"]["n_images"] == len(rows)
+    assert {row.source for row in rows if row.finding == "none"} == {"lgg"}
+    card = (finished.bundle / contract.CARD).read_text()
+    assert "beside it every tumor-free image is of another source" in card
+    assert "training, the finding only; calibration, thresholds, test" in card
 
 
 def test_a_ct_bundle_promises_its_sensitivity_and_its_tables_agree(finish):
