@@ -185,7 +185,7 @@ def _out_of_fold(key: str) -> str:
     if (masks := _of_masks(key, MASKS)) is not None:
         return masks
     source, _, what = key.rpartition(".")
-    text = OUT_OF_FOLD.get(what, f"`{what}`")
+    text = OUT_OF_FOLD.get(what) or OF_MASKS.get(what, f"`{what}`")
     return f"{source}: {text}" if source else text
 
 

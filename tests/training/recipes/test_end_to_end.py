@@ -245,7 +245,11 @@ def test_folds_are_those_that_the_source_publishes(finish):
     sizes = [row["n_images"] for row in found.tables["folds"]]
     assert sum(sizes) == len(rows)
     assert found.figures["crossval.figshare.finding_sensitivity"].sample.n_images == len(cheng)
-    assert "crossval.figshare.finding_specificity" not in found.figures
+    assert found.figures["crossval.figshare.accuracy"].sample.n_images == len(cheng)
+    assert found.figures["crossval.figshare.dice"].sample.n_images == len(cheng)
+    assert not {"crossval.figshare.finding_specificity", "crossval.lgg.accuracy"} & set(
+        found.figures
+    )
 
 
 def test_every_split_has_both_answers_and_no_threshold_is_chosen_by_an_untaught_type(finish):
