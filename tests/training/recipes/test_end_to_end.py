@@ -230,6 +230,26 @@ def test_a_run_with_masks_ends_with_their_figures_and_a_bundle_that_draws_them(f
     assert (finished.bundle / contract.DECODER_WEIGHTS).is_file()
 
 
+@pytest.mark.parametrize("name", [name for name in SHORT if name.endswith("multitask")])
+def test_a_run_with_masks_says_how_well_its_doubt_ranks_the_errors(finish, name):
+    finished = finish(name)
+    found = metrics(finished)
+    rows = {(row["of"], row["samples"], row["measure"]): row for row in found.tables["uncertainty"]}
+    measures = [
+        (samples, measure)
+        for samples in ("dropout", "flips")
+        for measure in ("entropy", "information")
+    ]
+    assert {key[1:] for key in rows if key[0] == "class"} == {("one", "entropy"), *measures}
+    assert {key[1:] for key in rows if key[0] == "mask"} == set(measures[2:])
+    tested = found.figures["test.accuracy"].sample
+    for (of, *_), row in rows.items():
+        assert row["n_images"] == tested.n_images if of == "class" else row["n_images"] > 0
+        assert 0 <= row["area_low"] <= row["area"] <= row["area_high"] <= 1
+    assert len(found.tables["uncertainty_coverage"]) == 10 * len(rows)
+    assert "Does uncertainty rank the errors" in (finished.bundle / contract.CARD).read_text()
+
+
 def test_folds_are_those_that_the_source_publishes(finish):
     finished = finish("figshare_multitask")
     rows = list(rows_of(dataset.load(finished.dataset)))
