@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hub_model import calibration, engine, preprocess, uncertainty
 from hub_model.case import Case
 from hub_model.contract import DECODER_WEIGHTS, PreprocessSpec
-from hub_model.engine.base import Floats, Outputs
+from hub_model.engine.base import Engine, Floats, Outputs
 from hub_model.errors import UsageError
 from hub_model.policy import Decision
 from hub_model.predictor import Explained, GuardedClassifier, Progress
@@ -230,6 +230,7 @@ def _doubt(classifier: GuardedClassifier, case: Case, found: Explained) -> CaseD
     """From one batch of each few slices and their mirror images."""
     places = _places(found, classifier.engine.preprocess)
     masks = {one.index: one.mask for one in found.masks}
+    spec = classifier.bundle.config.neuroguard.masks
     valid = [report.index for report in found.decision.slices if report.valid]
     step = max(1, engine.MAX_BATCH // len(LEFT_RIGHT))
     classes, slices, plain = [], [], []
@@ -237,7 +238,12 @@ def _doubt(classifier: GuardedClassifier, case: Case, found: Explained) -> CaseD
         for start in range(0, len(group), step):
             indices = group[start : start + step]
             images = np.stack([found.images[index] for index in indices])
-            outputs, probs, pixels = _looks(classifier, images, masks=indices[0] in masks)
+            outputs, probs, pixels = looks(
+                classifier.engine,
+                images,
+                temperature=classifier.bundle.temperature.temperature,
+                mask_temperature=spec.temperature if spec and indices[0] in masks else None,
+            )
             classes.append(probs)
             plain.append((outputs.embedding[: len(images)], outputs.logits[: len(images)]))
             if pixels is not None:
@@ -275,25 +281,36 @@ def _dropout(
     return DropoutDoubt(DRAWS, rate, float(whole.entropy[0]), float(whole.information[0]))
 
 
-def _looks(
-    classifier: GuardedClassifier, images: NDArray[np.uint8], *, masks: bool
+def looks(
+    ready: Engine,
+    images: NDArray[np.uint8],
+    *,
+    temperature: float,
+    mask_temperature: float | None,
 ) -> tuple[Outputs, NDArray[np.float64], Doubt | None]:
-    """The pass, probabilities `(T, N, K)` of the classes and, if asked for, doubt about the masks.
+    """What one pass says of images and their mirror images.
 
-    The first `N` rows of the pass are the images as they lie.
+    Args:
+        ready: the network.
+        images: `(N, S, S)` prepared slices.
+        temperature: of the class probabilities.
+        mask_temperature: of those of masks; None: no mask is asked for.
+
+    Returns:
+        The pass, whose first `N` rows are the images as they lie, probabilities `(T, N, K)` of the
+        classes, and doubt about each pixel of the masks, if asked for.
     """
-    config = classifier.bundle.config.neuroguard
     outputs = engine.run(
-        classifier.engine,
+        ready,
         uncertainty.flipped(images, LEFT_RIGHT),
         maps=False,
-        masks=engine.every if masks else None,
+        masks=None if mask_temperature is None else engine.every,
     )
-    flat = calibration.probabilities(outputs.logits, classifier.bundle.temperature.temperature)
+    flat = calibration.probabilities(outputs.logits, temperature)
     probs = flat.reshape(len(LEFT_RIGHT), len(images), -1)
-    if not masks or config.masks is None:
+    if mask_temperature is None:
         return outputs, probs, None
-    drawn = calibration.mask_probabilities(outputs.masks.logits, config.masks.temperature)
+    drawn = calibration.mask_probabilities(outputs.masks.logits, mask_temperature)
     samples = drawn.reshape(len(LEFT_RIGHT), *images.shape)
     return outputs, probs, uncertainty.of_masks(uncertainty.flipped_back(samples, LEFT_RIGHT))
 

@@ -58,6 +58,8 @@ class Inputs:
         sources: `(N,)` source that each image first came from; None: not recorded.
         spacing: `(N, 2)` mm between the rows and the columns of `images`, NaN where the source does
             not state it; None: not recorded.
+        official: `(N,)` split or fold that the source itself states, "" for none; None: not
+            recorded.
     """
 
     images: NDArray[np.uint8]
@@ -69,6 +71,7 @@ class Inputs:
     sequences: NDArray[np.str_] | None = None
     sources: NDArray[np.str_] | None = None
     spacing: NDArray[np.float64] | None = None
+    official: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -91,6 +94,7 @@ class Inputs:
             None if self.sequences is None else self.sequences[index],
             None if self.sources is None else self.sources[index],
             None if self.spacing is None else self.spacing[index],
+            None if self.official is None else self.official[index],
         )
 
     def without_types(self, sources: Collection[str]) -> Inputs:
@@ -123,6 +127,7 @@ def read(folder: Path, name: str) -> Inputs:
         np.array(index["sequences"], np.str_) if "sequences" in index else None,
         np.array(index["sources"], np.str_) if "sources" in index else None,
         np.array(index["spacing"], np.float64).reshape(-1, 2) if "spacing" in index else None,
+        np.array(index["official"], np.str_) if "official" in index else None,
     )
 
 
@@ -151,6 +156,7 @@ def join(parts: Sequence[Inputs]) -> Inputs:
                 for part in parts
             ]
         ),
+        np.concatenate([_stated(part.official, len(part)) for part in parts]),
     )
 
 

@@ -86,8 +86,8 @@ def write(
         folder: is made if need be.
         name: of the set, e.g. "train".
         rows: dicts with `image` (encoded bytes), `label`, `finding` and `group`; they may have a
-            `mask` (a PNG of 0 and 255 over the image), a `sequence`, a `source`, and `row_mm` and
-            `column_mm` between the pixels of the image.
+            `mask` (a PNG of 0 and 255 over the image), a `sequence`, a `source`, an
+            `official_split`, and `row_mm` and `column_mm` between the pixels of the image.
         count: how many rows come.
         spec: the recipe's preprocessing.
         limits: the recipe's quality limits.
@@ -99,7 +99,7 @@ def write(
     )
     seen: list[NDArray[np.float32]] = []
     index: dict[str, list[Any]] = {"labels": [], "present": [], "groups": [], "quality": []}
-    index |= {"sequences": [], "sources": [], "masks": [], "spacing": []}
+    index |= {"sequences": [], "sources": [], "masks": [], "spacing": [], "official": []}
     drawn = 0
 
     def one(
@@ -129,6 +129,7 @@ def write(
                 index["quality"].append(why)
                 index["sequences"].append(row.get("sequence") or "")
                 index["sources"].append(row.get("source") or "")
+                index["official"].append(row.get("official_split") or "")
                 index["spacing"].append(spacing_of(row, ready, spec))
                 index["masks"].append(-1 if mask is None else drawn)
                 if mask is not None:

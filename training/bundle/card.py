@@ -225,6 +225,12 @@ def _role(recipe: Recipe, name: str) -> str:
     roles = []
     if name == recipe.data.source:
         roles.append("training, calibration, thresholds, test")
+    for one in recipe.data.also:
+        if one.source == name:
+            roles.append("training" if one.types else "training, the finding only")
+            roles += ["calibration, thresholds, test"] if one.role == "divided" else []
+    if name in recipe.data.left_out_sets.values():
+        roles.append("test, never learnt from")
     if name in recipe.data.finding_only:
         roles.append("training, the finding only")
     if strange:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from hub_model import contract
 from hub_model.contract import GuardFile, MetricsFile, Verdict
-from training.bundle import card_evidence, parity
+from training.bundle import card_doubts, card_evidence, parity
 from training.bundle.plots import Row, number, table
 from training.bundle.spoken import interval, markdown, percent, shown, spoken
 
@@ -118,6 +118,7 @@ def sections(
             f"{finding} get a mask; what is accepted or refused is not looked at here."
         )
         yield _figure_table(metrics, MASKS, finding, "")
+    yield from card_doubts.sections(metrics)
     yield "### Verdicts by domain"
     yield (
         "Shares of the images. The first row is the test split; every other domain was judged with "
@@ -185,7 +186,7 @@ def _out_of_fold(key: str) -> str:
     if (masks := _of_masks(key, MASKS)) is not None:
         return masks
     source, _, what = key.rpartition(".")
-    text = OUT_OF_FOLD.get(what, f"`{what}`")
+    text = OUT_OF_FOLD.get(what) or OF_MASKS.get(what, f"`{what}`")
     return f"{source}: {text}" if source else text
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hub_model.errors import NeuroguardError, UsageError
 
 SPLITS = ("train", "validation", "calibration", "threshold", "test")
+_FOLD = "fold"  # what the names of folds begin with that a source publishes
 
 
 class LeakError(NeuroguardError):
@@ -115,11 +116,19 @@ def imbalance(strata: Sequence[str], splits: Sequence[str], shares: Mapping[str,
         Largest of ``|found / expected - 1|`` over splits and strata, counted in images: 0 is
         perfect, 1 or more means that a stratum is missing from a split or takes twice its place.
     """
+    return _off(strata, splits, shares)[0]
+
+
+def _off(strata: Sequence[str], splits: Sequence[str], shares: Mapping[str, float]) -> list[float]:
+    """The same of every stratum in every split, worst first."""
     found = Counter(zip(splits, strata, strict=True))
-    return max(
-        abs(found[name, stratum] / (share * images) - 1)
-        for stratum, images in Counter(strata).items()
-        for name, share in shares.items()
+    return sorted(
+        (
+            abs(found[name, stratum] / (share * images) - 1)
+            for stratum, images in Counter(strata).items()
+            for name, share in shares.items()
+        ),
+        reverse=True,
     )
 
 
@@ -130,6 +139,9 @@ def balanced_seed(
     seeds: Iterable[int] = range(500),
 ) -> tuple[int, float]:
     """The seed under which the strata come out most even, and its `imbalance`.
+
+    Where the worst of several seeds is the same, the next worst counts: a stratum too rare for the
+    smallest split is off by 1 there under most seeds, and must not be missing from others as well.
 
     Args:
         groups: group of each image.
@@ -144,10 +156,8 @@ def balanced_seed(
         UsageError: as in `assign`.
     """
     check_shares(shares)
-    worst, seed = min(
-        (imbalance(strata, assign(groups, shares, seed), shares), seed) for seed in seeds
-    )
-    return seed, worst
+    off, seed = min((_off(strata, assign(groups, shares, seed), shares), seed) for seed in seeds)
+    return seed, off[0]
 
 
 def assert_disjoint(groups: Sequence[str], splits: Sequence[str]) -> None:
@@ -210,3 +220,46 @@ def folds(groups: Sequence[str], strata: Sequence[str], k: int, seed: int) -> li
         for index in held_out:
             fold[index] = number
     return fold
+
+
+def published_folds(
+    groups: Sequence[str], stated: Sequence[str], strata: Sequence[str], k: int, seed: int
+) -> list[int]:
+    """Fold of every image as its source publishes it; groups without one are divided as by `folds`.
+
+    Args:
+        groups: group of each image.
+        stated: what its source states: "fold1" to "fold" and k, anything else for no fold.
+        strata: stratum of each image; they count where no fold is published.
+        k: number of folds.
+        seed: of what is divided here.
+
+    Returns:
+        Numbers 0 to k - 1, one an image; an image of a group with a published fold is in that one.
+
+    Raises:
+        UsageError: other folds than those k are published, or `folds` cannot divide the rest.
+        LeakError: a group is in two of the published folds.
+    """
+    names = {f"{_FOLD}{number + 1}": number for number in range(k)}
+    published = [name for name in stated if name.startswith(_FOLD)]
+    if set(published) != set(names):
+        raise UsageError(
+            f"the sources publish the folds {sorted(set(published))}, asked for are {k}: expected "
+            f"{', '.join(names)}; set crossval.folds to their number, or leave crossval.published "
+            "out"
+        )
+    own = [group for group, name in zip(groups, stated, strict=True) if name in names]
+    try:
+        assert_disjoint(own, published)
+    except LeakError as error:
+        raise LeakError(
+            f"of the published folds, {error}; leave crossval.published out, and the groups are "
+            "divided anew"
+        ) from error
+    fold_of = {group: names[name] for group, name in zip(own, published, strict=True)}
+    rest = [index for index, group in enumerate(groups) if group not in fold_of]
+    if rest:
+        divided = folds([groups[i] for i in rest], [strata[i] for i in rest], k, seed)
+        fold_of |= {groups[index]: number for index, number in zip(rest, divided, strict=True)}
+    return [fold_of[group] for group in groups]

@@ -68,10 +68,15 @@ def divide(data: Inputs, spec: CrossValidationSpec, by: By) -> NDArray[np.int64]
         by: "group" keeps groups together; "image" does not, as a random split does not.
 
     Raises:
-        UsageError: there are too few groups or images of a class.
+        UsageError: there are too few groups or images of a class, or other folds are published.
+        LeakError: a group is in two of the published folds.
     """
     groups = data.groups.tolist() if by == "group" else [str(row) for row in range(len(data))]
     strata = [str(label) for label in data.labels]
+    if spec.published and by == "group":
+        stated = [""] * len(data) if data.official is None else data.official.tolist()
+        found = splits.published_folds(groups, stated, strata, spec.folds, spec.seed)
+        return np.array(found, np.int64)
     return np.array(splits.folds(groups, strata, spec.folds, spec.seed), np.int64)
 
 
@@ -98,7 +103,8 @@ def run(
         UsageError: as `divide`, or the folder holds folds of another recipe or of other images.
     """
     folds = divide(data, spec, by)
-    division = json.dumps([by, spec.model_dump(include={"folds", "seed"})])
+    shaping = {"folds", "seed"} | ({"published"} if spec.published else set())
+    division = json.dumps([by, spec.model_dump(include=shaping)])
     belongs = {**digests.of_training(recipe, data), "division": division}
     others = processes.here()
     for number in range(spec.folds):

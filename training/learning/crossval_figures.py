@@ -16,6 +16,7 @@ from training.inputs import UNKNOWN, Inputs
 from training.learning.crossval import By, OutOfFold
 from training.masks import choice
 from training.masks import figures as mask_figures
+from training.masks.counts import Counts
 from training.pictures.model import MIN_GROUPS
 from training.recipe import CrossValidationSpec, Recipe
 from training.statistics import Rows, figure, macro_f1, ranked, rarer, sample
@@ -24,7 +25,9 @@ WORDS: dict[By, str] = {
     "group": "{k} folds, disjoint by group",
     "image": "{k} folds, image by image (leaky: groups are on both sides)",
 }
+PUBLISHED = "{k} folds that the source publishes, disjoint by group"
 PREFIX: dict[By, str] = {"group": "crossval", "image": "crossval_by_image"}
+Values = NDArray[np.bool_] | NDArray[np.float64]  # of each image, to be averaged
 
 
 def measure(
@@ -49,7 +52,7 @@ def measure(
     """
     figures: dict[str, Figure] = {}
     for way in found:
-        words = WORDS[way.by].format(k=spec.folds)
+        words = _words(spec, way.by)
         figures |= _by_source(recipe, data, way, words) | _masks(recipe, data, way, words)
     typed = data.labels != UNKNOWN
     data, found = data.rows(typed), [one.rows(typed) for one in found]
@@ -58,7 +61,7 @@ def measure(
     table: list[dict[str, str | int | float | None]] = []
     for way in found:
         statistics = _statistics(recipe, data, way)
-        words = WORDS[way.by].format(k=spec.folds)
+        words = _words(spec, way.by)
         for name, statistic in statistics.items():
             unit = "nats" if name == "nll" else "share"
             figures[f"{PREFIX[way.by]}.{name}"] = figure(
@@ -80,40 +83,63 @@ def measure(
     return MetricsFile(phantom=recipe.phantom, figures=figures, tables={"folds": table})
 
 
+def _words(spec: CrossValidationSpec, by: By) -> str:
+    published = spec.published and by == "group"
+    return (PUBLISHED if published else WORDS[by]).format(k=spec.folds)
+
+
 def _by_source(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[str, Figure]:
-    """Of each source's images with and without the finding, the share that is said to be so."""
+    """Of each source's images with and without the finding, the share that is said to be so.
+
+    And of those with a class, the share that is said to be of it, where the source's types are
+    taught; of those with a mask, the mean Dice. What others publish is of one source alone.
+    """
     if data.sources is None or len(names := np.unique(data.sources)) < 2:
         return {}
     score = probabilities(found.logits, 1.0)[:, recipe.finding.asserted_by(recipe.labels)].sum(
         axis=1
     )
     right = (score >= 0.5) == data.present
-    sides = {"finding_sensitivity": data.present, "finding_specificity": ~data.present}
+    typed = (data.labels != UNKNOWN) & ~np.isin(data.sources, recipe.data.untaught)
+    sides: dict[str, tuple[Values, NDArray[np.bool_]]] = {
+        "accuracy": (found.logits.argmax(axis=1) == data.labels, typed),
+        "finding_sensitivity": (right, data.present),
+        "finding_specificity": (right, ~data.present),
+    }
+    if found.masks is not None:
+        drawn = found.masks.dice[np.arange(len(data)), _thresholds(found, found.masks, data.groups)]
+        sides["dice"] = (drawn, found.masks.lesions)
     return {
         f"{PREFIX[found.by]}.{source}.{name}": figure(
-            f"{words}, those of {source}", data.groups[rows], partial(_mean, right[rows])
+            f"{words}, those of {source}", data.groups[rows], partial(_mean, values[rows])
         )
         for source in names.tolist()
-        for name, side in sides.items()
+        for name, (values, side) in sides.items()
         if (rows := np.flatnonzero(side & (data.sources == source))).size
     }
 
 
 def _masks(recipe: Recipe, data: Inputs, found: OutOfFold, words: str) -> dict[str, Figure]:
-    """Figures "crossval.masks.…"; each fold's threshold is the one that suits all other folds."""
+    """Figures "crossval.masks.…"."""
     if found.masks is None:
         return {}
-    chosen = np.empty(len(data), np.int64)
-    for number in np.unique(found.folds):
-        others = found.folds != number
-        chosen[~others] = choice.best(found.masks.rows(others), data.groups[others])
+    chosen = _thresholds(found, found.masks, data.groups)
     called = recipe.finding.likelier(probabilities(found.logits, 1.0), recipe.labels)
     name = f"{PREFIX[found.by]}.masks"
     return mask_figures.of_counts(found.masks, chosen, called, data, recipe.labels, words, name)
 
 
-def _mean(hits: NDArray[np.bool_], rows: Rows) -> float:
-    return float(hits[rows].mean())
+def _thresholds(found: OutOfFold, masks: Counts, groups: NDArray[np.str_]) -> Rows:
+    """`(N,)` number of each image's threshold: of its fold, the one that suits all other folds."""
+    chosen = np.empty(len(groups), np.int64)
+    for number in np.unique(found.folds):
+        others = found.folds != number
+        chosen[~others] = choice.best(masks.rows(others), groups[others])
+    return chosen
+
+
+def _mean(values: Values, rows: Rows) -> float:
+    return float(values[rows].mean())
 
 
 def _refuse_few(recipe: Recipe, data: Inputs) -> None:

@@ -47,9 +47,7 @@ def of_masks(
         with `_as_served` at their end, where only slices that the class head calls a finding get a
         mask; `.decoded`: share of slices that the decoder is run on then.
     """
-    known = ~data.present if data.masks is None else ~data.present | data.masks.known
-    rows = np.flatnonzero(known)
-    truth = np.stack([_truth(data, row) for row in rows.tolist()]) if len(rows) else drawn[:0]
+    rows, truth = truth_of(data)
     spacing = np.full((len(data), 2), np.nan) if data.spacing is None else data.spacing
     whole = Compared(truth, drawn[rows], data.groups[rows], _names(data, labels)[rows],
                      spacing[rows])  # fmt: skip
@@ -109,11 +107,18 @@ def _twice(
     return every
 
 
-def _truth(data: Inputs, row: int) -> Masks:
-    """`(S, S)` true mask of an image whose mask is known, or that has no finding."""
-    if data.masks is None or not data.present[row]:
-        return np.zeros(data.images.shape[1:], bool)
-    return data.masks.of(row)
+def truth_of(data: Inputs) -> tuple[NDArray[np.int64], Masks]:
+    """Numbers `(M,)` of the images whose mask is known, and `(M, S, S)` what it is.
+
+    It is empty where there is no finding.
+    """
+    known = ~data.present if data.masks is None else ~data.present | data.masks.known
+    rows = np.flatnonzero(known)
+    truth = np.zeros((len(rows), *data.images.shape[1:]), bool)
+    for place, row in enumerate(rows.tolist()):
+        if data.masks is not None and data.present[row]:
+            truth[place] = data.masks.of(row)
+    return rows, truth
 
 
 def _names(data: Inputs, labels: Sequence[str]) -> NDArray[np.str_]:

@@ -85,11 +85,14 @@ class DataSpec(Node):
         if len(set(names)) < len(names):
             raise ValueError(f"strangers {names} repeat a name")
         if self.split_seed == "balanced" and (
-            self.several or self.review is not None or self.scheme == "official"
+            self.finding_only
+            or any(one.role == "train" for one in self.also)
+            or self.review is not None
+            or self.scheme == "official"
         ):
             raise ValueError(
                 "split_seed is 'balanced', and what is learnt from or set aside depends on it "
-                "(finding_only, also, left_out, review, or scheme 'official'): state a number"
+                "(finding_only, also with role train, review, or scheme 'official'): state a number"
             )
         sources = self.sources
         if twice := sorted({name for name in sources if sources.count(name) > 1}):

@@ -41,6 +41,9 @@ class CrossValidationSpec(Node):
     # What is kept together. "image" is what a random split does, slices of one patient on both
     # sides: beside "group" it shows what that claims, and nothing else.
     by: Annotated[tuple[By, ...], Field(min_length=1)] = ("group",)
+    # Folds by group are those that the sources publish; groups of which none is published are dealt
+    # to them evenly. The published ones must be disjoint by group.
+    published: bool = False
     # Of each of these sources a network says what it makes of it that learnt, with the same recipe,
     # from all others: the shipped thresholds are then judged on a source never met.
     sources: tuple[str, ...] = ()

@@ -210,8 +210,9 @@ class Recipe(Node):
         data = tree["data"]
         newer = [(tree, "threshold"), (tree, "grid"), (stopping, "head_patience")]
         newer += [(data, key) for key in ("labels", "also_learnt", "volumes")]
+        newer.append((tree["crossval"] or {}, "published"))
         for group, key in newer:  # a recipe that asks for none is recorded as it always was
-            if group.get(key, ()) is None:
+            if group.get(key, ()) in (None, False):
                 del group[key]
         return tree
 

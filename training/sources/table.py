@@ -165,7 +165,10 @@ _ENTRIES = (
             "2": _FOUR["glioma"],
             "3": _FOUR["pituitary"],
         },
-        known_issues=("masoudnickparvar holds every slice of it, mirrored, and half unmirrored.",),
+        known_issues=(
+            "masoudnickparvar holds every slice of it, mirrored, and half unmirrored.",
+            "No image is without a tumor: beside it every tumor-free image is of another source.",
+        ),
     ),
     Source(
         name="lgg",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -14,7 +15,7 @@ from hub_model.contract import Figure, MetricsFile, Row
 from hub_model.engine import TorchEngine
 from hub_model.errors import UsageError
 from hub_model.guard import Guard
-from training import dataset, evaluate, severity
+from training import dataset, doubts, evaluate, severity
 from training.calibration import figures as calibration_figures
 from training.dataset.report import BuildReport
 from training.evaluate import Judge
@@ -70,6 +71,7 @@ def run(job: Job) -> None:
     if recipe.model.decoder is not None:
         metrics.figures.update(_masks(job, judge, test, words))
         metrics.tables["mask_cleaning"] = masked.cleaning_rows(job)
+        metrics.tables.update(_doubts(job, ready, judge, test, words))
     metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
         words, fitted.known(job), test
     )
@@ -132,6 +134,20 @@ def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure
             tolerance=learnt.surface_mm,
         )  # fmt: skip
     return found
+
+
+def _doubts(
+    job: Job, ready: TorchEngine, judge: Judge, test: Scores, words: str
+) -> dict[str, list[Row]]:
+    """Whether uncertainty ranks the errors; nobody is held to a type that was not taught."""
+    read = masked.spec(job)
+    if read is None:
+        return {}
+    typed = replace(test, inputs=test.inputs.without_types(job.recipe.data.untaught))
+    return doubts.measure(
+        ready, judge, typed, masked.judged(job), words,
+        mask_temperature=read.temperature, rate=job.recipe.model.drop_rate,
+    )  # fmt: skip
 
 
 def _reference(judge: Judge, scores: Scores, guard: Guard) -> dict[str, list[Row]]:

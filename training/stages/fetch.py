@@ -59,4 +59,6 @@ def _own(source: Source, recipe: Recipe) -> Path | None:
     data = recipe.data
     if data.volumes is not None and source.layout == "brats":
         return Path(data.root) / data.volumes.folder
+    if source.layout == "matlab":
+        return Path(data.root) / source.name
     return Path(data.root) if source.layout == "ct" else None

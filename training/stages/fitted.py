@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.numpy import load_file as load_arrays
@@ -84,19 +85,22 @@ def known(job: Job, calibration: Scores | None = None) -> Known:
     """What the temperature is fitted on, and other ways to calibrate are compared on.
 
     Where thresholds are chosen on folds, all that the folds divide, each image as the network says
-    that had not met its group: several times the groups of the calibration split.
+    that had not met its group: several times the groups of the calibration split. Nobody is held to
+    a type that was not taught.
 
     Args:
         job: the run's.
         calibration: scores of the calibration split; None: those that the stage has left.
     """
     if job.recipe.policy.chosen_on == "threshold":
-        calibration = calibration or scores(job, CALIBRATION)
-        return Known(CALIBRATION, calibration.logits, calibration.labels, calibration.inputs.groups)
-    asked_ = asked(job)
-    typed = asked_.inputs.labels != UNKNOWN
-    inputs = asked_.inputs.rows(typed)
-    return Known(asked_.split, asked_.logits[typed], inputs.labels, inputs.groups)
+        found = calibration or scores(job, CALIBRATION)
+        split, logits = CALIBRATION, found.logits
+        data = found.inputs.without_types(job.recipe.data.untaught)
+    else:
+        chosen = asked(job)
+        split, logits, data = chosen.split, chosen.logits, chosen.inputs
+    typed = data.labels != UNKNOWN
+    return Known(split, logits[typed], data.labels[typed], data.groups[typed])
 
 
 def temperature(job: Job) -> TemperatureFile:
@@ -125,10 +129,12 @@ def unseen_guards(job: Job) -> dict[str, dict[str, Guard]]:
 
 def asked(job: Job) -> Asked:
     """What the thresholds are chosen on; nobody is held to a type that was not taught."""
+    untaught = job.recipe.data.untaught
     if job.recipe.policy.chosen_on == "threshold":
-        return of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
+        found = of_split(scores(job, "threshold"), guard(job), job.recipe.guard.refusal)
+        return replace(found, inputs=found.inputs.without_types(untaught))
     by_group = next(one for one in folds(job) if one.by == "group")
-    data = prepared.folded(job).without_types(job.recipe.data.untaught)
+    data = prepared.folded(job).without_types(untaught)
     return out_of_fold(data, by_group.logits)
 
 

@@ -77,6 +77,7 @@ def _record_row(record: Record) -> dict[str, Any]:
         "mask": record.mask,
         "sequence": record.sequence,
         "source": record.source,
+        "official_split": record.official_split,
         **millimetres(record),
     }
 

@@ -48,7 +48,7 @@ def run(job: Job) -> None:
 
 
 def _balanced(found: Records) -> int:
-    """The seed under which the classes come out most even over the splits, by their counts."""
+    """The seed under which each source's classes come out most even over the splits, by counts."""
     groups, classes = [], []
     for record in found.learnt():
         if record.group:
@@ -57,10 +57,10 @@ def _balanced(found: Records) -> int:
             continue
         else:
             groups.append(group_of(record, seen))
-        classes.append(record.label or "")
+        classes.append(f"{record.source} {record.label or ''}")
     seed, worst = balanced_seed(groups, classes, found.recipe.data.shares)
     _LOG.info(
-        "split_seed %d: no class is further than %.0f %% from its share of a split",
+        "split_seed %d: no class of a source is further than %.0f %% from its share of a split",
         seed, 100 * worst,
     )  # fmt: skip
     return seed

@@ -19,6 +19,7 @@ from hub_model.policy import Decision
 from tests.training.measured_run import DOMAINS, FIGURES, GUARDS, NEAR, Parts, parts
 from training.bundle import card
 from training.bundle.spoken import spoken
+from training.recipe import load
 
 REPORTS = ["confusion.svg", "verdicts.svg", "verdicts.csv"]
 CELL = r"[^|\n]+"
@@ -284,6 +285,44 @@ def test_masks_stand_in_a_section_of_their_own_and_only_where_there_are_any():
         "| `dice.glioma`",
     ]
     assert "| Dice, mean over slices with a mask" in section(text, "Cross-validation")
+
+
+def test_a_source_beside_the_recipes_own_says_what_it_was_for():
+    what, recipe = parts(), load("mri_tumor_4class_evidence")
+    named = {
+        "recipe": recipe.model_dump(mode="json"),
+        "sources": dict.fromkeys(recipe.data.sources, "local"),
+    }
+    environment = what.environment.model_copy(update=named)
+    text = section(render(replaced(what, environment=environment)), "Data and its limits")
+    rows = [line.split(" | ") for line in text.splitlines() if line.endswith(" |")]
+    used = {row[0].removeprefix("| "): row[2] for row in rows}
+    assert used["lgg"] == "training, the finding only; calibration, thresholds, test"
+    assert used["navoneel"] == "test, never learnt from"
+    assert used["masoudnickparvar"] == "training, calibration, thresholds, test"
+
+
+def test_uncertainty_stands_with_intervals_and_a_dash_where_nothing_is_ranked():
+    whole = parts()
+    assert "rank the errors" not in render(whole)
+    row = {
+        "of": "class", "samples": "dropout", "measure": "information", "n_images": 731,
+        "n_groups": 67, "errors": 40, "loss": 0.055, "auroc": 0.812, "auroc_low": 0.7,
+        "auroc_high": 0.9, "area": 0.021, "area_low": 0.01, "area_high": 0.03,
+    }  # fmt: skip
+    none = {"auroc": None, "auroc_low": None, "auroc_high": None}
+    mask = {**row, "of": "mask", "samples": "flips", "measure": "entropy", "errors": 0, **none}
+    changed = whole.metrics.model_copy(
+        update={"tables": {**whole.metrics.tables, "uncertainty": [row, mask]}}
+    )
+    lines = section(render(replaced(whole, metrics=changed)), "Does uncertainty rank the errors")
+    assert (
+        "| class | dropout before the last layer | mutual information | 731 | 67 | 40 "
+        "| 0.812 (0.700 to 0.900) | 0.021 (0.010 to 0.030) | 0.055 |"
+    ) in lines
+    assert "| mask | the image and its mirror image | predictive entropy | 731 | 67 | 0 | – |" in (
+        lines
+    )
 
 
 def test_every_domain_stands_under_verdicts_and_guard():

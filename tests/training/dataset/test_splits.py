@@ -17,6 +17,7 @@ from training.dataset.splits import (
     fold,
     folds,
     imbalance,
+    published_folds,
 )
 
 SHARES = {"train": 0.6, "validation": 0.1, "calibration": 0.1, "threshold": 0.1, "test": 0.1}
@@ -101,6 +102,22 @@ def test_a_balanced_seed_is_no_worse_than_any_other():
     assert worst == min(found) == found[seed]
 
 
+def test_what_no_seed_puts_into_the_smallest_split_does_not_hide_what_is_missing_elsewhere():
+    groups = [f"g{i}" for i in range(80)]
+    strata = ["rare" if i < 5 else "usual" for i in range(80)]
+    shares = {"train": 0.5, "smallest": 0.02, "threshold": 0.24, "test": 0.24}
+
+    def missing(seed: int) -> int:
+        found = set(zip(assign(groups, shares, seed), strata, strict=True))
+        return 2 * len(shares) - len(found)
+
+    seed, worst = balanced_seed(groups, strata, shares, range(200))
+    as_bad = [s for s in range(200) if imbalance(strata, assign(groups, shares, s), shares) == 1]
+    assert worst == 1
+    assert missing(seed) == min(map(missing, as_bad)) == 1
+    assert missing(as_bad[0]) == 2
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=30, max_size=60), st.integers(0, 1000))
 def test_folds_are_disjoint_by_group_and_cover_every_image(numbers, seed):
@@ -116,6 +133,26 @@ def test_folds_share_out_the_strata():
     found = folds(groups, strata, 4, seed=0)
     rare = Counter(found[i] for i in range(60) if strata[i] == "rare")
     assert rare == dict.fromkeys(range(4), 3)
+
+
+STATED = ["fold1", "fold1", "fold2", "fold3", "", "", "", "train"]
+PATIENTS = ["p1", "p1", "p2", "p3", "q1", "q2", "q3", "p3"]
+
+
+def test_published_folds_stay_and_all_other_groups_are_dealt_to_them():
+    found = published_folds(PATIENTS, STATED, ["x"] * 8, 3, seed=0)
+    assert found[:4] == [0, 0, 1, 2]
+    assert sorted(found[4:7]) == [0, 1, 2]
+    assert found[7] == 2  # of a patient whose fold another slice states
+    assert published_folds(PATIENTS[:4], STATED[:4], ["x"] * 4, 3, seed=0) == found[:4]
+
+
+def test_published_folds_that_share_a_patient_or_are_others_are_refused():
+    with pytest.raises(LeakError, match=r"1 groups .*p1 in fold1\+fold2"):
+        published_folds(["p1", "p1", "p2"], ["fold1", "fold2", "fold3"], ["x"] * 3, 3, seed=0)
+    for stated, k in ((STATED, 4), (STATED, 2), ([""] * 8, 3)):
+        with pytest.raises(UsageError, match=f"asked for are {k}: .*crossval.folds"):
+            published_folds(PATIENTS, stated, ["x"] * 8, k, seed=0)
 
 
 def test_more_folds_than_groups_or_images_are_refused():

@@ -17,6 +17,7 @@ from training.learning import crossval
 from training.learning.crossval import OutOfFold, divide
 from training.learning.crossval_figures import MIN_GROUPS, measure
 from training.learning.trained import WEIGHTS
+from training.masks.counts import CANDIDATES, Counts
 from training.recipe import CrossValidationSpec
 
 K = 3
@@ -52,6 +53,22 @@ def test_folds_by_group_keep_groups_together_and_by_image_do_not():
         assert all(len(side) == 1 for side in sides) is together
         counts = np.array([np.bincount(data.labels[folds == fold]) for fold in range(K)])
         assert counts.min() >= 2  # of 4 images that a class has in a fold on average
+
+
+def test_folds_can_be_those_that_the_source_publishes(tmp_path):
+    """Every third pair is of another source, of which none is published."""
+    data, pair = paired(48), np.arange(48) // 2
+    stated = np.where(pair % 3 == 2, "", np.char.add("fold", (1 + pair // 2 % K).astype(str)))
+    published = CrossValidationSpec(folds=K, published=True)
+    folds = divide(replace(data, official=stated), published, "group")
+    assert (folds == pair // 2 % K)[stated != ""].all()
+    assert sorted(np.unique(folds[stated == ""], return_counts=True)[1]) == [4, 6, 6]
+    with pytest.raises(UsageError, match="sources publish the folds \\[\\]"):
+        divide(data, published, "group")
+    folder = tmp_path / "folds"
+    run(replace(data, official=stated), folder, spec=published)
+    with pytest.raises(UsageError, match="other division"):
+        run(data, folder)
 
 
 def test_images_without_a_class_are_divided_as_one_and_measured_as_none():
@@ -250,3 +267,34 @@ def test_each_source_has_figures_of_its_own_also_where_no_type_is_known():
     there = shown["there.finding_sensitivity"].sample
     assert there.n_images == (data.present & (sources == "there")).sum()
     assert "there" in there.split
+    here = sources == "here"
+    assert found["crossval.here.accuracy"].value == (said == data.labels)[here].mean()
+    assert "crossval.there.accuracy" not in found
+
+
+def test_no_source_is_held_to_a_type_that_was_not_taught(monkeypatch):
+    monkeypatch.setattr("training.statistics.DRAWS", 20)  # intervals have tests of their own
+    data = replace(paired(400), sources=np.where(np.arange(400) % 4 < 2, "phantom", "lgg"))
+    untaught = recipe("data.also=[{source: lgg, types: false}]")
+    found = measure(untaught, SPEC, data, [told(data, 0.8, "group")]).figures
+    assert found["crossval.phantom.accuracy"].sample.n_images == 200
+    assert "crossval.lgg.accuracy" not in found
+    assert found["crossval.lgg.finding_sensitivity"].value > 0.5
+
+
+def test_masks_of_each_source_are_measured_at_the_threshold_of_the_other_folds(monkeypatch):
+    monkeypatch.setattr("training.statistics.DRAWS", 20)  # intervals have tests of their own
+    data = replace(paired(400), sources=np.where(np.arange(400) % 4 < 2, "here", "there"))
+    true = np.where(data.present, 100, 0)[:, None]
+    share = np.where(data.sources == "here", 0.9, 0.6)[:, None]
+    each = np.ones((1, len(CANDIDATES)), np.int64)
+    best = np.where(np.arange(len(CANDIDATES)) == 4, 1, 0.5)
+    hits = np.rint(true * share * best).astype(np.int64)
+    way = replace(told(data, 0.8, "group"), masks=Counts(true[:, 0], true * each, hits))
+    found = measure(RECIPE, SPEC, data, [way]).figures
+    assert found["crossval.here.dice"].value == pytest.approx(0.9)
+    assert found["crossval.there.dice"].value == pytest.approx(0.6)
+    assert found["crossval.masks.dice"].value == pytest.approx(0.75, abs=0.01)
+    assert (
+        found["crossval.there.dice"].sample.n_images == (data.present & (share[:, 0] < 0.7)).sum()
+    )

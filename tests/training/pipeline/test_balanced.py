@@ -50,6 +50,13 @@ def test_the_seed_that_is_chosen_leaves_no_split_without_a_class(run):
     assert run(str(told))[0] == chosen
 
 
-def test_a_recipe_whose_images_depend_on_the_seed_states_it():
+@pytest.mark.parametrize(
+    "depends",
+    ["data.finding_only=[br35h]", "data.also=[{source: lgg, role: train}]", "data.scheme=official",
+     "data.review=masoudnickparvar_review.csv"],
+)  # fmt: skip
+def test_a_recipe_whose_images_depend_on_the_seed_states_it(depends):
+    balanced = "data.split_seed=balanced"
+    assert load("phantom", [balanced, "data.also=[{source: lgg}]"]).data.several
     with pytest.raises(RecipeError, match="split_seed is 'balanced', and what is learnt from"):
-        load("mri_tumor_4class", ["data.split_seed=balanced"])
+        load("phantom", [balanced, depends])

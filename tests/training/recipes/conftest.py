@@ -60,6 +60,11 @@ SHORT = {  # a recipe to what makes it a matter of seconds
         "train.ema_decay=0.5", "train.masks.warmup.sizes=[48]", "data.volumes.slices=4",
         *LOOSE,
     ),
+    "figshare_multitask": (
+        "preprocess.size=64", *TRUNK, "train.batch=16", "train.head.sizes=[48]",
+        "train.finetune.sizes=[48]", "train.finetune.epochs=5", "train.finetune.lr=2.0e-3",
+        "train.ema_decay=0.5", "train.masks.warmup.sizes=[48]", *LOOSE,
+    ),
     "mri_tumor_binary": (
         "preprocess.size=64", *TRUNK, "train.head.epochs=1", "train.finetune.epochs=3",
         "train.finetune.sizes=[48]", "train.finetune.lr=3.0e-3", "train.ema_decay=0.5",
@@ -109,6 +114,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     drawn.br35h(cache, others)
     drawn.lgg(cache, drawn.pictures(70, 2, seed=15))
     drawn.brats(root, 60, seed=1000)
+    drawn.figshare(root, drawn.pictures(64, 2, seed=19))
     drawn.stroke(cache, others)
     drawn.dementia(cache, drawn.pictures(25, 2, seed=13, label=FREE))
     drawn.folders(root, 40, seed=14)

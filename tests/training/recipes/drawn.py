@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.training.sources.layouts import downloaded, put, tiff
+from tests.training.sources.layouts import downloaded, matlab_folds, matlab_slice, put, tiff
 from training.sources.phantom import draw
 from training.sources.phantom_heads import FREE, make_head
 from training.sources.phantom_strangers import strangers
@@ -180,6 +180,23 @@ def brats(root: Path, patients: int, seed: int) -> None:
             image = nibabel.Nifti1Image(volume, np.diag([-1.5, -1.5, 4, 1]))
             image.header.set_xyzt_units("mm")
             nibabel.save(image, file)
+
+
+def figshare(root: Path, heads: Iterable[Picture]) -> None:
+    """Tumors alone, numbered, in int16, in five folds of patients; text and numbers as patients."""
+    source, folds = SOURCES["figshare"], []
+    codes = {meaning.label: int(code) for code, meaning in source.classes.items()}
+    for head in heads:
+        if head.copy or head.label not in codes or not head.mask.any():
+            continue
+        with Image.open(io.BytesIO(head.data)) as image:
+            plane = np.asarray(image.convert("L")).astype(np.int16) * 9
+        folds.append(head.patient // 4 % 5 + 1)
+        file = root / source.name / "brainTumorDataPublic_1-766" / f"{len(folds)}.mat"
+        matlab_slice(
+            file, codes[head.label], f"MR{head.patient}", plane, head.mask.astype(np.uint8)
+        )
+    matlab_folds(root / source.name / "cvind.mat", folds)
 
 
 def pictures_of(number: int, seed: int) -> list[Picture]:

@@ -93,6 +93,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
         "mri_tumor_multitask": ("two epochs of the decoder alone", "16 of classes"),
         "mri_lgg_multitask": ("five folds", "16 epochs at 96 to 160 pixels"),
         "mri_brats_multitask": ("7 epochs at 128 and 160 pixels", "eight slices"),
+        "figshare_multitask": ("9 epochs at 96 to 160 pixels", "after one of the decoder", "five"),
         "ct_binary": ("13 epochs at 160 to 224 pixels", "five folds", "ResNet18", "percentile 98"),
     }
     for name, phrases in said.items():
@@ -102,7 +103,7 @@ def test_what_is_said_of_a_recipe_in_numbers_is_so():
     assert epochs == {
         "phantom": 8, "mri_tumor_4class": 16, "mri_tumor_4class_evidence": 16,
         "mri_tumor_4class_sartaj": 20, "mri_tumor_multitask": 16, "mri_lgg_multitask": 16,
-        "mri_brats_multitask": 7,
+        "mri_brats_multitask": 7, "figshare_multitask": 9,
         "mri_tumor_binary": 21, "mri_tumor_binary_small_cnn": 40, "ct_binary": 13,
     }  # fmt: skip
     assert load("phantom").data.patients == 320

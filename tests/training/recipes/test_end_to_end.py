@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -227,12 +228,87 @@ def test_a_run_with_masks_ends_with_their_figures_and_a_bundle_that_draws_them(f
     classifier = GuardedClassifier.from_folder(finished.bundle)
     ours = classifier.bundle.config.neuroguard
     assert ours.decoder == finished.recipe.model.decoder
-    assert ours.masks.chosen_on.split == ("folds" if folds else "threshold") + ", by masks"
+    assert ours.masks.chosen_on.split == f"{finished.recipe.policy.chosen_on}, by masks"
     assert (finished.bundle / contract.DECODER_WEIGHTS).is_file()
     assert classifier.runs_on[0] in OF_GRAPHS
     engines = metrics(finished).tables[parity.TABLE]
     assert all(row["same"] and row["mask_pixels"] > 0 for row in engines)
     assert "of a mask logit" in (finished.bundle / contract.CARD).read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in SHORT if name.endswith("multitask")])
+def test_a_run_with_masks_says_how_well_its_doubt_ranks_the_errors(finish, name):
+    finished = finish(name)
+    found = metrics(finished)
+    rows = {(row["of"], row["samples"], row["measure"]): row for row in found.tables["uncertainty"]}
+    measures = [
+        (samples, measure)
+        for samples in ("dropout", "flips")
+        for measure in ("entropy", "information")
+    ]
+    assert {key[1:] for key in rows if key[0] == "class"} == {("one", "entropy"), *measures}
+    assert {key[1:] for key in rows if key[0] == "mask"} == set(measures[2:])
+    tested = found.figures["test.accuracy"].sample
+    for (of, *_), row in rows.items():
+        assert row["n_images"] == tested.n_images if of == "class" else row["n_images"] > 0
+        assert 0 <= row["area_low"] <= row["area"] <= row["area_high"] <= 1
+    assert len(found.tables["uncertainty_coverage"]) == 10 * len(rows)
+    assert "Does uncertainty rank the errors" in (finished.bundle / contract.CARD).read_text()
+
+
+def test_folds_are_those_that_the_source_publishes(finish):
+    finished = finish("figshare_multitask")
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    cheng = [row for row in rows if row.source == "figshare"]
+    assert {row.official for row in cheng} == {f"fold{number}" for number in range(1, 6)}
+    assert {row.label for row in cheng} == {"glioma", "meningioma", "pituitary"}
+    published = Counter(row.official for row in cheng)
+    found = metrics(finished)
+    assert "publishes" in found.figures["crossval.accuracy"].sample.split
+    assert found.figures["crossval.accuracy"].sample.n_images == len(rows)
+    for row in found.tables["folds"]:  # and every tumor-free image is of the other source
+        assert row["n_images"] > published[f"fold{row['fold'] + 1}"]
+    sizes = [row["n_images"] for row in found.tables["folds"]]
+    assert sum(sizes) == len(rows)
+    assert found.figures["crossval.figshare.finding_sensitivity"].sample.n_images == len(cheng)
+    assert found.figures["crossval.figshare.accuracy"].sample.n_images == len(cheng)
+    assert found.figures["crossval.figshare.dice"].sample.n_images == len(cheng)
+    assert not {"crossval.figshare.finding_specificity", "crossval.lgg.accuracy"} & set(
+        found.figures
+    )
+
+
+def test_every_split_has_both_answers_and_no_threshold_is_chosen_by_an_untaught_type(finish):
+    """Tumor-free slices are of few groups of the other source."""
+    finished = finish("figshare_multitask")
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    cheng: dict[str, set[str]] = {}
+    for split in ("train", "calibration", "threshold", "test"):
+        found = [row for row in rows if row.split == split]
+        assert {row.label for row in found} == set(finished.recipe.labels)
+        cheng[split] = {row.group for row in found if row.source == "figshare"}
+    promises = GuardedClassifier.from_folder(finished.bundle).bundle.policy.promises
+    asked = {one.threshold: one.sample for one in promises}
+    assert asked["tau_none"].split == asked["tau_conf"].split == "threshold"
+    assert 0 < asked["tau_conf"].n_groups <= len(cheng["threshold"])
+    assert asked["tau_finding"].n_groups > len(cheng["threshold"])
+
+
+def test_the_audit_measures_what_the_source_tells_and_the_card_says_so(finish):
+    finished = finish("figshare_multitask")
+    audit = json.loads((finished.folder / "audit" / "audit.json").read_text())
+    (alone,) = (
+        one
+        for one in audit["shortcuts"]
+        if (one["target"], one["features"]) == ("finding", "source")
+    )
+    rows = list(rows_of(dataset.load(finished.dataset)))
+    assert alone["classes"] == ["none", "tumor"]
+    assert alone["balanced"]["sample"]["n_images"] == len(rows)
+    assert {row.source for row in rows if row.finding == "none"} == {"lgg"}
+    card = (finished.bundle / contract.CARD).read_text()
+    assert "beside it every tumor-free image is of another source" in card
+    assert "training, the finding only; calibration, thresholds, test" in card
 
 
 def test_a_ct_bundle_promises_its_sensitivity_and_its_tables_agree(finish):
