@@ -12,8 +12,6 @@ Note:
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +24,7 @@ from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.predictor import GuardedClassifier
 from hub_model.reading import read_bytes, read_case
+from hub_model.reading.encoded import decoded
 
 PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 
@@ -77,7 +76,7 @@ def _file(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
-        return _decoded(value)
+        return decoded(value)
     if isinstance(value, Image.Image):
         return _encoded(value)
     raise InputRejected(
@@ -85,17 +84,6 @@ def _file(value: Any) -> bytes:
         f"inputs hold {type(value).__name__}: send a file as base64, as bytes or as an image, or a "
         "list of those for one case",
     )
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)  # tools break lines at 76
-    except (binascii.Error, ValueError):
-        raise InputRejected(
-            "bad_base64",
-            "a string that is not base64: send the file's bytes in base64 and nothing around them; "
-            "addresses and paths are not followed",
-        ) from None
 
 
 def _encoded(image: Image.Image) -> bytes:

@@ -51,6 +51,10 @@ GOLDEN_TENSORS = {
     "p_in_domain": 1,
 }  # name: dimensions
 GOLDEN_MASKS = {"masks": 3}  # what a bundle with a decoder holds besides
+GRAPHS = {
+    contract.GRAPH: contract.WEIGHTS,
+    contract.DECODER_GRAPH: contract.DECODER_WEIGHTS,
+}  # graph: the only file that it may take weights from
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,9 +199,17 @@ def _model(folder: Path, name: str, model: type[Model]) -> Model:
 
 def _tensors(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
-        return dict(load_file(folder / name))
+        found = dict(load_file(folder / name))
     except (OSError, SafetensorError, TypeError) as error:  # TypeError: a type numpy has not
         raise BundleError(name, f"cannot be read as safetensors: {error}") from error
+    # Libraries may teach numpy types such as bfloat16; which of them are loaded must not count.
+    for key, tensor in found.items():
+        if tensor.dtype.isbuiltin != 1:
+            raise BundleError(
+                name,
+                f"cannot be read as safetensors: {key!r} holds {tensor.dtype}, not a numpy type",
+            )
+    return found
 
 
 def _cross_check(bundle: Bundle) -> None:
@@ -250,26 +262,37 @@ def _cross_check(bundle: Bundle) -> None:
             f"pretrained_cfg.input_size is {config.pretrained_cfg.get('input_size')}, "
             f"neuroguard.preprocess makes ({spec.channels}, {spec.size}, {spec.size})",
         )
-    if (bundle.folder / contract.GRAPH).is_file():
-        graph_file.verify(bundle.folder, (contract.WEIGHTS,))
+    for graph, weights in GRAPHS.items():
+        if (bundle.folder / graph).is_file():
+            graph_file.verify(bundle.folder, graph, weights)
     if bundle.metrics.phantom != config.neuroguard.facts.phantom:
         raise BundleError(contract.METRICS, "and config.json disagree on whether this is a phantom")
 
 
 def _check_decoder(bundle: Bundle) -> None:
-    """A decoder, its weights and how its masks are read come together or not at all."""
+    """A decoder, its weights and how its masks are read come together or not at all.
+
+    So do its graph and the network's: with one of them alone no engine could give a verdict.
+    """
     ours = bundle.config.neuroguard
-    there = (bundle.folder / contract.DECODER_WEIGHTS).is_file()
-    if ours.decoder is None and there:
-        raise BundleError(
-            contract.DECODER_WEIGHTS,
-            f"is there, and {contract.CONFIG} names no decoder: export the bundle again",
-        )
-    if ours.decoder is not None and not there:
+    weights, graph, network = (
+        (bundle.folder / name).is_file()
+        for name in (contract.DECODER_WEIGHTS, contract.DECODER_GRAPH, contract.GRAPH)
+    )
+    for name, there in ((contract.DECODER_WEIGHTS, weights), (contract.DECODER_GRAPH, graph)):
+        if ours.decoder is None and there:
+            raise BundleError(
+                name, f"is there, and {contract.CONFIG} names no decoder: export the bundle again"
+            )
+    if ours.decoder is not None and not weights:
         raise BundleError(
             contract.DECODER_WEIGHTS,
             f"is missing, and {contract.CONFIG} names a decoder: export the bundle again",
         )
+    if ours.decoder is not None and graph != network:
+        both = (contract.DECODER_GRAPH, contract.GRAPH)
+        missing, there_is = both if network else both[::-1]
+        raise BundleError(missing, f"is missing, and {there_is} is there: export the bundle again")
     if ours.decoder is not None and ours.masks is None:
         raise BundleError(
             contract.CONFIG, "names a decoder and no masks, which say how its output is read"

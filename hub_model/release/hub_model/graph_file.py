@@ -1,7 +1,7 @@
 """Where an ONNX graph takes its weights from, read without any ONNX library.
 
-An engine opens whatever file a graph names. A bundle's graph may name the bundle's own weights and
-nothing else, so the names are read first, out of the protocol buffer itself. Field numbers are
+An engine opens whatever file a graph names. A bundle's graph may name its own weights in the bundle
+and nothing else, so the names are read first, out of the protocol buffer itself. Field numbers are
 those of onnx.proto, IR version 10: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_model.contract import GRAPH
 from hub_model.errors import BundleError
 
 VARINT, EIGHT_BYTES, DELIMITED, FOUR_BYTES = 0, 1, 2, 5  # wire types of a protocol buffer
@@ -39,34 +38,39 @@ class Place:
     length: int
 
 
-def verify(folder: Path, weights: tuple[str, ...]) -> None:
-    """Refuse a graph that takes bytes from anywhere but inside the bundle's own weights.
+def verify(folder: Path, graph: str, weights: str) -> None:
+    """Refuse a graph that takes bytes from anywhere but inside its own weights.
 
     Args:
         folder: of the bundle.
-        weights: names of the files that it may take bytes from.
+        graph: its file's name.
+        weights: name of the file that it may take bytes from.
 
     Raises:
         BundleError: it names another file, or bytes beyond the end, or is no graph.
     """
-    for place in places((folder / GRAPH).read_bytes()):
-        if place.location not in weights:
+    for place in places((folder / graph).read_bytes(), graph):
+        if place.location != weights:
             raise BundleError(
-                GRAPH,
-                f"takes weights from {place.location!r}, allowed are {', '.join(weights)}: "
-                "export the bundle again",
+                graph,
+                f"takes weights from {place.location!r}, allowed is {weights}: export the bundle "
+                "again",
             )
         size = (folder / place.location).stat().st_size
         if min(place.offset, place.length) < 0 or place.offset + place.length > size:
             raise BundleError(
-                GRAPH,
+                graph,
                 f"takes bytes {place.offset} to {place.offset + place.length} of "
                 f"{place.location}, which has {size}: export the bundle again",
             )
 
 
-def places(content: bytes) -> list[Place]:
+def places(content: bytes, graph: str) -> list[Place]:
     """Every tensor's place outside the graph.
+
+    Args:
+        content: of the file.
+        graph: its name, for what is wrong with it.
 
     Raises:
         BundleError: the bytes are no ONNX graph.
@@ -74,7 +78,7 @@ def places(content: bytes) -> list[Place]:
     try:
         return [_place(pairs) for pairs in _tensors(memoryview(content), "model", 0)]
     except (ValueError, IndexError, UnicodeDecodeError) as error:
-        raise BundleError(GRAPH, f"cannot be read as an ONNX graph: {error}") from error
+        raise BundleError(graph, f"cannot be read as an ONNX graph: {error}") from error
 
 
 def _place(pairs: dict[str, str]) -> Place:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,22 +16,24 @@ from hub_model import (
     contract,
     engine,
     explain,
+    golden,
     image_statistics,
     mask_policy,
     policy,
     preprocess,
     quality,
 )
+from hub_model.ahead import ahead
 from hub_model.bundle import Bundle
 from hub_model.case import Case, Slice
 from hub_model.engine import Engine, Kind, Outputs
-from hub_model.errors import BundleError
-from hub_model.guard import Features, Guard
+from hub_model.guard import Features
 from hub_model.policy import Decision, Evidence
 from hub_model.preprocess import Prepared
+from hub_model.volumes import clean
 
-GOLDEN_TOLERANCE = 1e-4  # largest difference allowed between golden and recomputed values
-THREADS = 2  # that decode and prepare; the network runs in the calling thread alone
+THREADS = 2  # that prepare; the network runs in the calling thread alone
+Progress = Callable[[int], object]  # told how many more slices are done
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,32 +53,50 @@ class SliceMask:
     mask: NDArray[np.bool_]  # (size, size), from the bundle's threshold on, and cleaned
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """One slice as the model would be shown it, and why it is not worth asking about."""
+
+    prepared: Prepared
+    reasons: tuple[contract.Reason, ...]  # empty: it may be asked about
+    statistics: NDArray[np.float32] | None = None  # see `image_statistics`; None: it may not
+
+
 @dataclass(frozen=True, eq=False)
 class Explained:
     """A verdict and what it rests on.
 
     Args:
         decision: as `predict` gives it.
-        images: what the model was shown of each slice, `(size, size)` uint8, in reading order.
+        examined: every slice as it was examined, in reading order.
         maps: activation maps of the valid slices; empty when the verdict names no class.
         masks: of the slices that show the finding, where the verdict accepts one and the bundle has
             a decoder; else empty.
+        findings: calibrated probability of the finding in each slice alone, 0-1, in reading order;
+            None for those that are not valid; empty when abstaining.
     """
 
     decision: Decision
-    images: tuple[NDArray[np.uint8], ...]
+    examined: tuple[Examined, ...]
     maps: tuple[SliceMap, ...]
     masks: tuple[SliceMask, ...] = ()
+    findings: tuple[float | None, ...] = ()
+
+    @property
+    def images(self) -> tuple[NDArray[np.uint8], ...]:
+        """What the model was shown of each slice, `(size, size)` uint8."""
+        return tuple(one.prepared.image for one in self.examined)
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
     """One pass over the slices of some cases: row i of `outputs` is slice `valid[i]`.
 
-    `masks` are of the slices that the network calls a finding, if there is a decoder.
+    `examined` is empty unless it was to be kept; `masks` are of the slices that the network calls a
+    finding, if there is a decoder.
     """
 
-    prepared: list[Prepared]
+    examined: list[Examined]
     valid: list[int]
     outputs: Outputs
     evidence: list[Evidence]
@@ -101,7 +120,7 @@ class GuardedClassifier:
         self.bundle = bundle
         self.revision = revision
         self._engine: Engine = engine.load(bundle.folder, bundle.config, kind)
-        self._check_golden()
+        golden.check(self._engine, bundle)
 
     @classmethod
     def from_folder(cls, folder: str | Path, kind: Kind | None = None) -> GuardedClassifier:
@@ -134,17 +153,29 @@ class GuardedClassifier:
         return self._engine.kind, self._engine.why
 
     @property
+    def engine(self) -> Engine:
+        """What runs the network, for whoever asks it for more than a verdict."""
+        return self._engine
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """Class names in the network's order."""
         return self.bundle.config.label_names
 
-    def predict(self, case: Case) -> Decision:
-        """The verdict on one case."""
-        return self.predict_many([case])[0]
+    def predict(self, case: Case, progress: Progress | None = None) -> Decision:
+        """The verdict on one case.
+
+        Beside the case itself memory holds two batches of prepared slices, and a few kB a slice.
+
+        Args:
+            case: any case.
+            progress: called after each batch with the number of slices that were done since.
+        """
+        return self._decide(self._look([case], keep=False, progress=progress))[0]
 
     def predict_many(self, cases: Sequence[Case]) -> list[Decision]:
         """Verdicts on several cases, their slices batched together."""
-        return self._decide(self._look(cases, maps=False))
+        return self._decide(self._look(cases, keep=False))
 
     def evidence(self, case: Case) -> Evidence:
         """The figures behind a verdict, without the policy. For evaluation, never for users."""
@@ -152,24 +183,39 @@ class GuardedClassifier:
 
     def evidence_many(self, cases: Sequence[Case]) -> list[Evidence]:
         """Evidence on several cases, their slices batched together."""
-        return self._look(cases, maps=False).evidence
+        return self._look(cases, keep=False).evidence
 
-    def explain(self, case: Case) -> Explained:
-        """The verdict on one case together with what it rests on, from one pass."""
-        look = self._look([case], maps=True)
+    def explain(self, case: Case, progress: Progress | None = None) -> Explained:
+        """The verdict on one case together with what it rests on, from one pass.
+
+        Args:
+            case: any case.
+            progress: as of `predict`.
+        """
+        look = self._look([case], keep=True, progress=progress)
         (decision,) = self._decide(look)
-        images = tuple(ready.image for ready in look.prepared)
-        masks = _to_show(decision, look)
+        return Explained(
+            decision,
+            tuple(look.examined),
+            self._maps(decision, look),
+            _to_show(decision, look),
+            _findings(decision, look.evidence[0]),
+        )
+
+    def examine(self, pieces: Sequence[Slice]) -> list[Examined]:
+        """What is asked of every slice before the network is."""
+        return list(self._examined(pieces))
+
+    def _maps(self, decision: Decision, look: _Look) -> tuple[SliceMap, ...]:
         if decision.label is None:
-            return Explained(decision, images, (), masks)
+            return ()
         label = self.label_names.index(decision.label)
         size, weight = self._engine.preprocess.size, self._engine.classifier_weight
         found = zip(look.valid, look.outputs.feature_map, strict=True)
-        maps = (
+        return tuple(
             SliceMap(index, explain.activation_map(features, weight, label, size))
             for index, features in found
         )
-        return Explained(decision, images, tuple(maps), masks)
 
     def _decide(self, look: _Look) -> list[Decision]:
         """The policy's verdict on every case, taken back where its masks contradict it."""
@@ -177,7 +223,7 @@ class GuardedClassifier:
         spec = self.bundle.config.neuroguard.masks
         if spec is None:
             return decided
-        masked = np.zeros(len(look.prepared), bool)
+        masked = np.zeros(sum(len(one.slice_reasons) for one in look.evidence), bool)
         masked[[one.index for one in look.masks if one.mask.any()]] = True
         ends = np.cumsum([len(one.slice_reasons) for one in look.evidence])[:-1]
         cases = zip(decided, np.split(masked, ends), strict=True)
@@ -188,8 +234,6 @@ class GuardedClassifier:
         spec = self.bundle.config.neuroguard.masks
         if spec is None:
             return []
-        from hub_model.volumes import clean  # with scipy, which a bundle without masks needs not
-
         probabilities = calibration.mask_probabilities(outputs.masks.logits, spec.temperature)
         rows = zip(outputs.masks.rows, probabilities, clean(probabilities, spec), strict=True)
         return [SliceMask(valid[row], probability, mask) for row, probability, mask in rows]
@@ -197,20 +241,49 @@ class GuardedClassifier:
     def _calls_finding(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
         """`(N,)` whether the finding is likelier than its absence: of those a mask is made."""
         probs = calibration.probabilities(logits, self.bundle.temperature.temperature)
-        asserts = self.bundle.config.neuroguard.finding.asserted_by(self.label_names)
-        found: NDArray[np.bool_] = probs[:, asserts].sum(axis=1) >= probs[:, ~asserts].sum(axis=1)
-        return found
+        return self.bundle.config.neuroguard.finding.likelier(probs, self.label_names)
 
-    def _look(self, cases: Sequence[Case], *, maps: bool) -> _Look:
-        """One pass over the slices of several cases."""
+    def _look(
+        self, cases: Sequence[Case], *, keep: bool, progress: Progress | None = None
+    ) -> _Look:
+        """One pass over the slices of several cases, a batch after the other.
+
+        Args:
+            cases: any number.
+            keep: what was examined of the slices, and their feature maps.
+            progress: as of `predict`.
+        """
         pieces = [piece for case in cases for piece in case.slices]
-        prepared = self._prepare(pieces)
-        reasons = [self._reasons(*pair) for pair in zip(pieces, prepared, strict=True)]
-        valid = [index for index, why in enumerate(reasons) if not why]
-        outputs = self._run([prepared[index] for index in valid], maps=maps)
+        reasons: list[tuple[contract.Reason, ...]] = []
+        examined: list[Examined] = []
+        valid: list[int] = []
+        seen: list[NDArray[np.float32]] = []
+
+        def batches() -> Iterator[NDArray[np.uint8]]:
+            """Of slices that may be asked about; prepared while the network runs on the last."""
+            images, told = [], 0
+            for index, one in enumerate(self._examined(pieces)):
+                reasons.append(one.reasons)
+                if keep:
+                    examined.append(one)
+                if one.statistics is not None:
+                    valid.append(index)
+                    seen.append(one.statistics)
+                    images.append(one.prepared.image)
+                if len(images) == engine.MAX_BATCH:
+                    yield np.array(images)
+                    images = []
+                    told = _tell(progress, told, len(reasons))
+            if images:
+                yield np.array(images)
+            _tell(progress, told, len(reasons))
+
+        wanted = self._calls_finding if self._engine.draws else None
+        outputs = engine.run_batches(self._engine, batches(), maps=keep, masks=wanted)
         probs = calibration.probabilities(outputs.logits, self.bundle.temperature.temperature)
-        seen = [image_statistics.statistics(pieces[index], prepared[index]) for index in valid]
-        features = _features(outputs, seen)
+        features = Features(
+            outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen)
+        )
         p_in_domain = self.bundle.guard.p_in_domain(features)
         ends = np.cumsum([0, *(len(case.slices) for case in cases)])
         finding = self.bundle.config.neuroguard.finding
@@ -228,12 +301,18 @@ class GuardedClassifier:
                     p_in_domain=p_in_domain[rows],
                 )
             )
-        return _Look(prepared, valid, outputs, found, self._masks(outputs, valid))
+        return _Look(examined, valid, outputs, found, self._masks(outputs, valid))
 
-    def _prepare(self, pieces: Sequence[Slice]) -> list[Prepared]:
-        spec = self._engine.preprocess
-        with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(lambda piece: preprocess.prepare(piece, spec), pieces))
+    def _examined(self, pieces: Sequence[Slice]) -> Iterator[Examined]:
+        """Every slice, in order, made in threads a batch ahead."""
+
+        def make(piece: Slice) -> Examined:
+            prepared = preprocess.prepare(piece, self._engine.preprocess)
+            if reasons := self._reasons(piece, prepared):
+                return Examined(prepared, reasons)
+            return Examined(prepared, (), image_statistics.statistics(piece, prepared))
+
+        return ahead(make, pieces, threads=THREADS, most=engine.MAX_BATCH)
 
     def _reasons(self, piece: Slice, prepared: Prepared) -> tuple[contract.Reason, ...]:
         spec, facts = self._engine.preprocess, self.bundle.config.neuroguard.facts
@@ -241,67 +320,26 @@ class GuardedClassifier:
             piece, prepared, self.bundle.policy.quality, spec.crop_threshold
         )
 
-    def _run(self, prepared: Sequence[Prepared], *, maps: bool) -> Outputs:
-        size = self._engine.preprocess.size
-        images = np.array([ready.image for ready in prepared], np.uint8).reshape(-1, size, size)
-        wanted = self._calls_finding if self._engine.draws else None
-        return engine.run(self._engine, images, maps=maps, masks=wanted)
 
-    def _check_golden(self) -> None:
-        """The golden inputs must give the golden outputs on this machine."""
-        golden = self.bundle.golden
-        found = golden_outputs(self._engine, self.bundle.guard, golden["images"])
-        for name, values in found.items():
-            gap = float(np.abs(values - golden[name]).max())
-            if not gap <= GOLDEN_TOLERANCE * max(1.0, float(np.abs(golden[name]).max())):
-                raise BundleError(
-                    contract.GOLDEN,
-                    f"{name} differ by {gap:.2g} from what the network gives here, allowed "
-                    f"{GOLDEN_TOLERANCE:g}: the weights, the guard or the golden file is not of "
-                    "this revision",
-                )
-
-
-def golden_outputs(
-    ready: Engine, guard: Guard, images: NDArray[np.uint8]
-) -> dict[str, NDArray[np.generic]]:
-    """What is made of prepared images: logits, embedding, image statistics, p_in_domain, masks.
-
-    The statistics are those of a slice that was read as it was prepared.
-
-    Args:
-        ready: the network.
-        guard: the one that is shipped.
-        images: `(N, size, size)` uint8.
-    """
-    every = engine.every if ready.draws else None
-    outputs = engine.run(ready, images, maps=False, masks=every)
-    size = images.shape[1]
-    seen = [
-        image_statistics.statistics(
-            Slice(image, "raster"), Prepared(image, (0, size, 0, size), len(np.unique(image)))
-        )
-        for image in images
-    ]
-    features = _features(outputs, seen)
-    found: dict[str, NDArray[np.generic]] = {
-        "logits": outputs.logits,
-        "embedding": outputs.embedding,
-        "middle": outputs.middle,
-        "statistics": features.statistics,
-        "p_in_domain": guard.p_in_domain(features),
-    }
-    return found | {"masks": outputs.masks.logits} if ready.draws else found
+def _tell(progress: Progress | None, told: int, done: int) -> int:
+    """How many slices have been told of, once those since have been."""
+    if progress is not None and done > told:
+        progress(done - told)
+    return done
 
 
 def _to_show(decision: Decision, look: _Look) -> tuple[SliceMask, ...]:
     """The masks of a case that may be shown with its verdict."""
     drawn = {one.index: one for one in look.masks}
     nothing = np.zeros((1, 1), bool)
-    masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.prepared))]
+    masks = [drawn[k].mask if k in drawn else nothing for k in range(len(look.examined))]
     shown = mask_policy.to_show(decision, masks)
     return tuple(drawn[index] for index, mask in enumerate(shown) if mask is not None)
 
 
-def _features(outputs: Outputs, seen: Sequence[NDArray[np.float32]]) -> Features:
-    return Features(outputs.embedding, outputs.middle, outputs.logits, image_statistics.table(seen))
+def _findings(decision: Decision, evidence: Evidence) -> tuple[float | None, ...]:
+    """What each slice alone says of the finding, where the case has an answer."""
+    if not decision.verdict.accepted:
+        return ()
+    present = iter(evidence.finding_probability(evidence.probabilities).tolist())
+    return tuple(None if why else next(present) for why in evidence.slice_reasons)

@@ -212,15 +212,35 @@ def _window(
 ) -> Image.Image:
     """Grey values between the two percentiles, stretched to 0-255 by a look-up table."""
     values = np.arange(256 if pixels.dtype == np.uint8 else 65536, dtype=np.float32)
+    low: float
+    high: float
     if spec.window == "percentile":
         low, high = _percentiles(histogram, (spec.window_low, spec.window_high))
+    elif spec.window == "zscore" and spec.window_z is not None:
+        low, high = _around_mean(histogram, spec.window_z)
     else:
         low, high = 0, values.size - 1
     table = np.clip((values - low) * np.float32(255 / max(1, high - low)), 0, 255)
     grey = np.rint(table).astype(np.uint8)
+    if spec.window == "zscore":
+        grey[0] = 0  # what was taken away stays black, also where the window begins below it
     if pixels.dtype == np.uint8:  # Pillow looks up in a third of the time
         return Image.fromarray(pixels).point(grey.tolist())
     return Image.fromarray(grey[pixels])
+
+
+def _around_mean(histogram: NDArray[np.int64], deviations: float) -> tuple[float, float]:
+    """Grey values so many standard deviations below and above the mean of what is not 0.
+
+    Where a skull is stripped, 0 is what was taken away.
+    """
+    shown = histogram.copy()
+    shown[0] = 0
+    count = max(1, int(shown.sum()))
+    grey = np.arange(shown.size)
+    mean = float(grey @ shown) / count
+    spread = deviations * float(np.sqrt(max(0.0, float(grey**2 @ shown) / count - mean**2)))
+    return mean - spread, mean + spread
 
 
 def _fit(

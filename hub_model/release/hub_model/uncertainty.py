@@ -25,6 +25,7 @@ Values = NDArray[np.float64]
 Axes = tuple[int, ...]
 LEFT_RIGHT: tuple[Axes, ...] = ((), (2,))  # a head is nearly its own mirror image
 ALL_FLIPS: tuple[Axes, ...] = ((), (2,), (1,), (1, 2))
+MOST = float(np.log(2))  # nats; the entropy of a pixel that is as likely in the mask as not
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ def over_masks(values: Floats, masks: NDArray[np.bool_]) -> Values:
 def head_samples(
     embedding: Floats,
     weight: Floats,
-    bias: Floats,
+    logits: Floats,
     *,
     rate: float,
     draws: int,
@@ -100,13 +101,15 @@ def head_samples(
 ) -> Values:
     """Class probabilities with dropout before the last layer only: no second pass is needed.
 
-    What is kept of an embedding is scaled by 1 / (1 - rate), as torch does, so that the mean over
-    all draws has the logits of a plain pass.
+    A draw is a network without some of its units (Gal & Ghahramani 2016, section 4), so it drops
+    the same ones of every slice. With z the logits of the plain pass, W the weight, e the
+    embedding, q the rate and m of each unit 1 with probability 1 - q and else 0, it says
+    z + W ((m / (1 - q) - 1) e), whose mean over all draws is z.
 
     Args:
         embedding: `(N, D)`, what the last layer sees.
         weight: `(K, D)` of the last layer.
-        bias: `(K,)` of the last layer.
+        logits: `(N, K)` of the plain pass.
         rate: share of the embedding that is dropped, 0 or more and below 1.
         draws: T, 1 or more.
         temperature: the bundle's.
@@ -116,10 +119,11 @@ def head_samples(
         `(T, N, K)`.
     """
     rng = np.random.default_rng(seed)
-    kept = rng.random((draws, *embedding.shape), dtype=np.float32) >= rate
-    logits = (kept * embedding / (1 - rate)) @ weight.T + bias
-    flat = calibration.probabilities(logits.reshape(-1, len(bias)), temperature)
-    return flat.reshape(logits.shape)
+    kept = rng.random((draws, 1, embedding.shape[1]), dtype=np.float32) >= rate
+    changed = weight * (kept / np.float32(1 - rate) - 1)  # (T, K, D)
+    sampled = logits + embedding @ changed.transpose(0, 2, 1)
+    flat = calibration.probabilities(sampled.reshape(-1, len(weight)), temperature)
+    return flat.reshape(sampled.shape)
 
 
 def flip_samples(
@@ -138,10 +142,20 @@ def flip_samples(
     Returns:
         `(T, N, K)`, or `(T, N, S, S)` with every mask mirrored back.
     """
-    found = run(np.concatenate([np.flip(images, axes) for axes in flips]))
+    found = run(flipped(images, flips))
     samples = found.reshape(len(flips), len(images), *found.shape[1:])
     if found.ndim == 2:  # classes, which have no left and right
         return samples
+    return flipped_back(samples, flips)
+
+
+def flipped(images: NDArray[np.uint8], flips: Sequence[Axes]) -> NDArray[np.uint8]:
+    """`(T * N, S, S)`: the images `(N, S, S)` once for each flip."""
+    return np.concatenate([np.flip(images, axes) for axes in flips])
+
+
+def flipped_back(samples: Floats, flips: Sequence[Axes]) -> Floats:
+    """`(T, N, S, S)`: what was found on `flipped` images, each sample as its image lay before."""
     return np.stack([np.flip(one, axes) for one, axes in zip(samples, flips, strict=True)])
 
 

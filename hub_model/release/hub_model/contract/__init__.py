@@ -5,7 +5,7 @@ models and nowhere else; a file that does not fit them is refused, never repaire
 """
 
 from hub_model.contract.base import FORMAT_VERSION, FormatVersion, Probability, Share
-from hub_model.contract.figures import Figure, MetricsFile, Sample, TemperatureFile
+from hub_model.contract.figures import Figure, MetricsFile, Row, Sample, TemperatureFile
 from hub_model.contract.guard_file import (
     COMBINED,
     DomainResult,
@@ -20,6 +20,7 @@ from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
 from hub_model.contract.names import (
     CARD,
     CONFIG,
+    DECODER_GRAPH,
     DECODER_WEIGHTS,
     ENVIRONMENT,
     FOLDERS,
@@ -63,6 +64,7 @@ __all__ = [
     "CARD",
     "COMBINED",
     "CONFIG",
+    "DECODER_GRAPH",
     "DECODER_WEIGHTS",
     "ENVIRONMENT",
     "FOLDERS",
@@ -112,6 +114,7 @@ __all__ = [
     "Promise",
     "QualityLimits",
     "Reason",
+    "Row",
     "Sample",
     "Share",
     "TemperatureFile",

@@ -27,3 +27,8 @@ class Frozen(BaseModel):
     """Unknown keys are errors and values cannot be changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def is_none(value: object) -> bool:
+    """Whether a field is left out of its file."""
+    return value is None

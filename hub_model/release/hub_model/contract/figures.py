@@ -8,6 +8,8 @@ from pydantic import Field
 
 from hub_model.contract.base import Frozen, Share
 
+Row = dict[str, str | int | float | None]  # of a table: column to cell
+
 
 class Sample(Frozen):
     """The images a number was earned on."""
@@ -43,4 +45,4 @@ class MetricsFile(Frozen):
 
     phantom: bool
     figures: dict[str, Figure]
-    tables: dict[str, list[dict[str, str | int | float | None]]]
+    tables: dict[str, list[Row]]

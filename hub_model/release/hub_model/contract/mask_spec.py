@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hub_model.contract.base import Frozen, Probability, Share
+from hub_model.contract.base import Frozen, Probability, Share, is_none
 from hub_model.contract.figures import Sample
 
 
@@ -30,3 +30,5 @@ class MaskSpec(Frozen):
     fill_holes: bool  # what a mask encloses belongs to it
     max_masked_none: Share  # of the valid slices that may hold a mask where the finding is denied
     chosen_on: Sample  # images that the threshold was chosen on, none of them a test image
+    # The same of smallest_object and fill_holes; None where the recipe stated them.
+    cleaned_on: Sample | None = Field(default=None, exclude_if=is_none)

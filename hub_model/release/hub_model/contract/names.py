@@ -6,6 +6,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"  # the network without its weights, which it takes from WEIGHTS
 DECODER_WEIGHTS = "decoder.safetensors"  # there if and only if CONFIG names a decoder
+DECODER_GRAPH = "decoder.onnx"  # the same of the decoder; there if and only if GRAPH is as well
 TEMPERATURE = "temperature_scaling.json"
 GUARD = "domain_guard.json"
 GUARD_TENSORS = "domain_guard.safetensors"
@@ -34,7 +35,7 @@ REQUIRED_FILES = (
     HANDLER,
     REQUIREMENTS,
 )
-OPTIONAL_FILES = (GRAPH, DECODER_WEIGHTS)
+OPTIONAL_FILES = (GRAPH, DECODER_WEIGHTS, DECODER_GRAPH)
 FOLDERS = (REPORTS, PACKAGE)
 
 RESEARCH_ONLY = "Research tool. Not for clinical use."

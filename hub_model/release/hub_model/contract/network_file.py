@@ -16,12 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from hub_model.contract.base import FormatVersion, Frozen, Share
+from hub_model.contract.base import FormatVersion, Frozen, Share, is_none
 from hub_model.contract.mask_spec import DecoderSpec, MaskSpec
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class HuWindow(Frozen):
@@ -42,8 +38,10 @@ class PreprocessSpec(Frozen):
     crop: Literal["head", "skull", "none"]
     crop_threshold: Share  # of the robust maximum; what lies above counts as head
     crop_margin: Share  # of the box's longer side, added around it
-    # How grey values become 0-255; "hu" takes the Hounsfield units of a CT slice, and no other.
-    window: Literal["percentile", "hu", "none"]
+    # How grey values become 0-255: between two percentiles of the slice, or so many standard
+    # deviations around the mean of what is not 0; "hu" takes the Hounsfield units of a CT slice,
+    # and no other.
+    window: Literal["percentile", "zscore", "hu", "none"]
     window_low: Annotated[float, Field(ge=0, le=100)]  # percentile that becomes 0
     window_high: Annotated[float, Field(ge=0, le=100)]  # percentile that becomes 255
     fit: Literal["letterbox", "stretch"]  # "letterbox" keeps the aspect and pads with black
@@ -51,6 +49,8 @@ class PreprocessSpec(Frozen):
     std: tuple[Annotated[float, Field(gt=0)], ...]  # per channel, of values scaled to 0-1
     # Of window "hu", and left out of the file with any other: one window, or one a channel.
     windows: tuple[HuWindow, ...] = ()
+    # Of window "zscore": standard deviations from the mean that become 0 and 255.
+    window_z: Annotated[float, Field(gt=0)] | None = None
     # Of crop "skull": percentile of the slice's units from which on a pixel counts as bone.
     skull_percentile: Annotated[float, Field(ge=50, lt=100)] | None = None
     # Units at or below this percentile of the slice become air; None: they stay.
@@ -63,6 +63,8 @@ class PreprocessSpec(Frozen):
         for key in ("windows", "skull_percentile", "floor_percentile"):
             if not self.windows or getattr(self, key) is None:
                 values.pop(key, None)
+        if self.window_z is None:
+            del values["window_z"]
         return values
 
     @model_validator(mode="after")
@@ -75,6 +77,11 @@ class PreprocessSpec(Frozen):
         if self.window_low >= self.window_high:
             raise ValueError(
                 f"window_low {self.window_low} is not below window_high {self.window_high}"
+            )
+        if (self.window == "zscore") != (self.window_z is not None):
+            raise ValueError(
+                f"window is {self.window!r}, window_z is {self.window_z}: it goes with 'zscore' "
+                "alone, which needs it"
             )
         hu = self.window == "hu"
         if hu != bool(self.windows) or (not hu and self.floor_percentile is not None):
@@ -107,6 +114,16 @@ class FindingSpec(Frozen):
         """`(K,)` which of the labels assert the finding."""
         return np.array([name not in self.none_labels for name in label_names])
 
+    def likelier(
+        self, probabilities: NDArray[np.floating], label_names: Sequence[str]
+    ) -> NDArray[np.bool_]:
+        """`(N,)` whether the finding is likelier than its absence, of `(N, K)`; a tie is one."""
+        asserts = self.asserted_by(label_names)
+        found: NDArray[np.bool_] = probabilities[:, asserts].sum(axis=1) >= probabilities[
+            :, ~asserts
+        ].sum(axis=1)
+        return found
+
 
 class ModelCardFacts(Frozen):
     """What a page must be able to say about the model without reading anything else."""
@@ -126,8 +143,8 @@ class GuardedConfig(Frozen):
     finding: FindingSpec
     preprocess: PreprocessSpec
     facts: ModelCardFacts
-    decoder: DecoderSpec | None = Field(default=None, exclude_if=_is_none)
-    masks: MaskSpec | None = Field(default=None, exclude_if=_is_none)
+    decoder: DecoderSpec | None = Field(default=None, exclude_if=is_none)
+    masks: MaskSpec | None = Field(default=None, exclude_if=is_none)
 
     @model_validator(mode="after")
     def _agree(self) -> GuardedConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Wanted = Callable[[Floats], NDArray[np.bool_]]  # logits (N, K) to rows (N,)
 MAX_BATCH = 64  # slices a pass: at 224 px the activations of a ResNet18 stay near 1 GB
 YIELDED = ("logits", "embedding", "middle", "feature_map")  # of a pass, in this order
+MASK_LOGITS = "mask_logits"  # of a decoder's graph, its only output
 
 
 class Kind(StrEnum):
@@ -34,7 +35,8 @@ class Passed:
         embedding: `(n, D)`.
         middle: `(n, E)`.
         feature_map: `(n, D, h, w)`.
-        decode: mask logits `(M, size, size)` of M of its rows; None: there is no decoder.
+        decode: mask logits `(M, size, size)` of M of its rows, which are given by ascending
+            numbers; None: there is no decoder.
     """
 
     logits: Floats
@@ -114,29 +116,58 @@ def run(
     Raises:
         ValueError: masks are asked for, and the network has no decoder.
     """
+    starts = range(0, len(images), MAX_BATCH)
+    batches = (np.ascontiguousarray(images[start : start + MAX_BATCH]) for start in starts)
+    return run_batches(engine, batches, maps=maps, masks=masks)
+
+
+def run_batches(
+    engine: Engine,
+    batches: Iterable[NDArray[np.uint8]],
+    *,
+    maps: bool,
+    masks: Wanted | None = None,
+) -> Outputs:
+    """The same over batches that are made as they are asked for; none of them is kept.
+
+    Args:
+        engine: from `load` or `from_network`.
+        batches: `(n, size, size)` uint8 each, n from 1 to `MAX_BATCH`; any number of them.
+        maps: as of `run`.
+        masks: as of `run`.
+
+    Raises:
+        ValueError: masks are asked for, and the network has no decoder.
+    """
     if masks is not None and not engine.draws:
         raise ValueError("masks are asked for, and the network has no decoder")
     classes, width = engine.classifier_weight.shape
-    logits = np.empty((len(images), classes), np.float32)
-    embedding = np.empty((len(images), width), np.float32)
-    middle = np.empty((len(images), engine.middle_width), np.float32)
+    size, start = engine.preprocess.size, 0
+    logits = [np.empty((0, classes), np.float32)]
+    embedding = [np.empty((0, width), np.float32)]
+    middle = [np.empty((0, engine.middle_width), np.float32)]
     feature_maps = [np.empty((0, width, 0, 0), np.float32)]
-    size = engine.preprocess.size
     found = [MaskLogits(np.empty(0, np.int64), np.empty((0, size, size), np.float32))]
-    for start in range(0, len(images), MAX_BATCH):
-        rows = slice(start, start + MAX_BATCH)
-        passed = engine.forward(np.ascontiguousarray(images[rows]))
-        logits[rows], embedding[rows] = passed.logits, passed.embedding
-        middle[rows] = passed.middle
+    for images in batches:
+        passed = engine.forward(images)
+        logits.append(np.array(passed.logits))
+        embedding.append(np.array(passed.embedding))
+        middle.append(np.array(passed.middle))
         if maps:
             feature_maps.append(np.array(passed.feature_map, order="C"))
         if masks is not None and passed.decode is not None:
-            wanted = np.flatnonzero(masks(logits[rows]))
+            wanted = np.flatnonzero(masks(logits[-1]))
             if len(wanted):
-                found.append(MaskLogits(start + wanted, passed.decode(wanted)))
+                found.append(MaskLogits(start + wanted, np.array(passed.decode(wanted))))
+        start += len(images)
     joined = MaskLogits(*(np.concatenate(part) for part in zip(*map(_parts, found), strict=True)))
-    kept = np.concatenate(feature_maps[1:] or feature_maps)
-    return Outputs(logits, embedding, middle, kept, joined)
+    return Outputs(
+        np.concatenate(logits),
+        np.concatenate(embedding),
+        np.concatenate(middle),
+        np.concatenate(feature_maps[1:] or feature_maps),
+        joined,
+    )
 
 
 def _parts(masks: MaskLogits) -> tuple[NDArray[np.int64], Floats]:

@@ -1,4 +1,4 @@
-"""The reference engine: timm's network in torch. The only one that draws masks."""
+"""The reference engine: timm's network in torch."""
 
 from __future__ import annotations
 

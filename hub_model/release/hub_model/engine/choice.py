@@ -42,11 +42,16 @@ def choose(folder: Path, asked: Kind | None = None) -> tuple[Kind, str]:
         asked: the one that is wanted; None: the fastest.
 
     Raises:
-        UsageError: the one that is wanted cannot.
+        UsageError: the one that is wanted cannot, or the bundle needs one that is not installed.
     """
     graph = (folder / GRAPH).is_file()
     if asked is None:
         if not graph:
+            if not _installed(Kind.TORCH):
+                raise UsageError(
+                    f"the bundle has no {GRAPH}, so it needs torch, which is not installed: "
+                    "pip install torch torchvision timm segmentation-models-pytorch"
+                )
             return Kind.TORCH, f"the bundle has no {GRAPH}"
         for kind in OF_GRAPHS:
             if _installed(kind):

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 from hub_model.errors import InputRejected
 
-MAX_FILE_BYTES = 256 * 2**20  # one file; a float32 volume of 400 x 400 x 400 voxels fits
+MAX_FILE_BYTES = 320 * 2**20  # one file; a 16-bit volume of 512 x 512 x 600 voxels fits
 MAX_TOTAL_BYTES = 512 * 2**20  # all files of a case, as sent and after inflating
-MAX_ENTRIES = 2_000  # files of a folder or entries of an archive
+MAX_ENTRIES = 2_500  # files of a folder or entries of an archive; the slices, and what lies by them
 MAX_RATIO = 100  # inflated bytes a compressed byte; slices of a real scan inflate 2 to 20 times
 RATIO_FREE_BYTES = 32 * 2**20  # below this a ratio says nothing: blank slices inflate 1000 times
 MAX_HEADER_BYTES = 2 * 2**20  # DICOM elements before the pixels; 1000 frames need about 1 MiB
 MAX_RLE_FRAME_BYTES = 4 * 2**20  # its runs inflate 64 times, in an interpreted loop of 0.1 s a MiB
 MAX_PIXELS = 25_000_000  # one plane, 5000 x 5000; a slice of a scanner has up to 1 million
-MAX_FRAMES = 1_024  # planes of one file
-MAX_SLICES = 1_024  # planes of a case
+MAX_FRAMES = 2_048  # planes of one file
+MAX_SLICES = 2_048  # planes of a case
 MAX_DAMAGED = (
     20  # files with damaged pixels; a codec may search each for seconds before it gives up
 )
-MAX_TOTAL_PIXELS = 150_000_000  # all planes of a case; 600 MB as float32
+MAX_TOTAL_PIXELS = 160_000_000  # all planes of a case, which stay in memory; 640 MB as float32
 
 
 class CaseLimit(InputRejected):

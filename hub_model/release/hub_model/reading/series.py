@@ -13,6 +13,7 @@ from hub_model.errors import InputRejected
 SAME_ORIENTATION = 0.996  # cosine of 5 degrees; slices of one stack share theirs to 0.1 degree
 SAME_POSITION_MM = 1e-3  # two slices nearer than this lie in one place
 _MAX_LISTED = 8  # stacks named in a message
+_MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "OT", "PT", "US", "XA")
 _PLANE_NAMES = ("sagittal", "coronal", "axial")  # by the patient axis that the normal follows
 
 
@@ -36,6 +37,41 @@ class Plane:
     frame: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A series, or one plane of it, among several in one upload; nothing in it names anybody.
+
+    Args:
+        number: to ask for it, from 1, in the order sent.
+        modality: as DICOM codes it, "" where it is not one of the usual.
+        plane: its radiological name.
+        slices: how many.
+        rows: of its first slice.
+        columns: the same.
+    """
+
+    number: int
+    modality: str
+    plane: str
+    slices: int
+    rows: int
+    columns: int
+
+
+class SeveralSeriesError(InputRejected):
+    """More than one series or plane was sent, and none was asked for.
+
+    Args:
+        code: ``"several_series"`` or ``"several_planes"``.
+        message: what was found, what was expected, what to do.
+        found: what could be asked for.
+    """
+
+    def __init__(self, code: str, message: str, found: tuple[Found, ...]) -> None:
+        super().__init__(code, message, limit=1, actual=len(found))
+        self.found = found
+
+
 def plane_name(normal: Vector | None) -> str:
     """The radiological name of a plane with this normal, whatever its sign.
 
@@ -48,7 +84,9 @@ def plane_name(normal: Vector | None) -> str:
     return _PLANE_NAMES[int(np.argmax(np.abs(normal)))]
 
 
-def arrange(planes: Sequence[Plane]) -> tuple[tuple[Slice, ...], tuple[str, ...]]:
+def arrange(
+    planes: Sequence[Plane], wanted: int | None = None
+) -> tuple[tuple[Slice, ...], tuple[str, ...]]:
     """The slices of one series in the order of their positions, and warnings about that order.
 
     Slices are ordered by the projection of their position on their common normal; where any of them
@@ -56,26 +94,17 @@ def arrange(planes: Sequence[Plane]) -> tuple[tuple[Slice, ...], tuple[str, ...]
 
     Args:
         planes: at least one plane, in the order sent.
+        wanted: number of the series that is read where there are several; None: there must be one.
 
     Raises:
-        InputRejected: ``"several_series"`` or ``"several_planes"``, with their counts and planes.
+        SeveralSeriesError: ``"several_series"`` or ``"several_planes"``, with what was found.
+        InputRejected: ``"no_such_series"``.
     """
     stacks = _stacks(planes)
-    series = len({stack[0].series for stack in stacks})
-    if series > 1:
-        raise InputRejected(
-            "several_series",
-            f"{series} series (slices: {_listed(stacks)}): send one series",
-            limit=1,
-            actual=series,
-        )
-    if len(stacks) > 1:
-        raise InputRejected(
-            "several_planes",
-            f"{len(stacks)} planes in a series (slices: {_listed(stacks)}): send one plane",
-            limit=1,
-            actual=len(stacks),
-        )
+    if wanted is not None:
+        planes = stacks[checked(wanted, len(stacks)) - 1]
+    elif len(stacks) > 1:
+        raise _several(stacks)
     if len(planes) == 1:
         return (planes[0].slice,), ()
     if all(plane.slice.position is not None for plane in planes):
@@ -87,6 +116,39 @@ def arrange(planes: Sequence[Plane]) -> tuple[tuple[Slice, ...], tuple[str, ...]
     else:
         ordered, how = list(planes), "kept in the order sent"
     return tuple(plane.slice for plane in ordered), (f"slices without a position: {how}",)
+
+
+def checked(wanted: int, there: int) -> int:
+    """The number of a series that is there.
+
+    Raises:
+        InputRejected: ``"no_such_series"``.
+    """
+    if not 1 <= wanted <= there:
+        raise InputRejected(
+            "no_such_series",
+            f"series {wanted} was asked for, {there} were sent: ask for 1 to {there}",
+            limit=there,
+            actual=wanted,
+        )
+    return wanted
+
+
+def _several(stacks: Sequence[Sequence[Plane]]) -> SeveralSeriesError:
+    found = tuple(_found(number, stack) for number, stack in enumerate(stacks, start=1))
+    series = len({stack[0].series for stack in stacks})
+    if series > 1:
+        message = f"{series} series (slices: {_listed(found)}): send one series"
+        return SeveralSeriesError("several_series", message, found)
+    message = f"{len(stacks)} planes in a series (slices: {_listed(found)}): send one plane"
+    return SeveralSeriesError("several_planes", message, found)
+
+
+def _found(number: int, stack: Sequence[Plane]) -> Found:
+    first = stack[0].slice
+    modality = first.modality if first.modality in _MODALITIES else ""
+    rows, columns = first.pixels.shape[:2]
+    return Found(number, modality, plane_name(stack[0].normal), len(stack), rows, columns)
 
 
 def _stacks(planes: Sequence[Plane]) -> list[list[Plane]]:
@@ -108,9 +170,9 @@ def _parallel(one: Vector | None, other: Vector | None) -> bool:
     return sum(a * b for a, b in zip(one, other, strict=True)) >= SAME_ORIENTATION
 
 
-def _listed(stacks: list[list[Plane]]) -> str:
-    named = [f"{plane_name(stack[0].normal)} {len(stack)}" for stack in stacks[:_MAX_LISTED]]
-    return ", ".join([*named, "..."] if len(stacks) > _MAX_LISTED else named)
+def _listed(found: Sequence[Found]) -> str:
+    named = [f"{one.plane} {one.slices}" for one in found[:_MAX_LISTED]]
+    return ", ".join([*named, "..."] if len(found) > _MAX_LISTED else named)
 
 
 def _by_position(plane: Plane) -> tuple[float, int, int]:

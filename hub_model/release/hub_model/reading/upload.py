@@ -8,13 +8,13 @@ a warning; a limit of the whole case, or no file that can be read, ends the read
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from hub_model.ahead import ahead
 from hub_model.case import Case
 from hub_model.errors import InputRejected
 from hub_model.reading.archive import entries, hidden
@@ -22,7 +22,7 @@ from hub_model.reading.content import HEAD_BYTES, Content, content_of
 from hub_model.reading.limits import DEFAULT_LIMITS, Budget, CaseLimit, Limits
 from hub_model.reading.raster import read_raster
 from hub_model.reading.refusals import summary
-from hub_model.reading.series import Plane, arrange
+from hub_model.reading.series import Plane, arrange, checked
 
 MAX_THREADS = 8  # decoding more at once gains nothing and holds more
 AHEAD = 2  # files in work for each thread
@@ -39,7 +39,12 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def read_case(paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFAULT_LIMITS) -> Case:
+def read_case(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    series: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Case:
     """The slices of one examination: one file, several, a folder or an archive.
 
     What a file is, is told by its content: PNG, JPEG, JPEG 2000, JPEG-LS, TIFF, BMP, WebP, DICOM,
@@ -48,6 +53,7 @@ def read_case(paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFA
 
     Args:
         paths: a file or folder, or several in reading order.
+        series: which one of several, from 1; None: there must be one alone.
         limits: the most that may be read.
 
     Returns:
@@ -55,11 +61,12 @@ def read_case(paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFA
         order sent.
 
     Raises:
+        SeveralSeriesError: there are several, and `series` does not say which.
         InputRejected: nothing can be read, or something must not be; `code` says which.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     budget = Budget(limits)
-    return _case(_unpacked(_files(given, budget), budget), budget)
+    return _case(_unpacked(_files(given, budget), budget), budget, series)
 
 
 def read_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Case:
@@ -74,6 +81,26 @@ def read_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Case:
     """
     budget = Budget(limits)
     return _case(_unpacked(iter([_checked(data, budget)]), budget), budget)
+
+
+def contents(
+    paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[bytes]:
+    """The files of a case as they were sent, archives unpacked; what cannot be had is passed over.
+
+    For whoever writes something in the form of what `read_case` has read.
+
+    Args:
+        paths: as for `read_case`.
+        limits: the most that may be read.
+
+    Raises:
+        InputRejected: a limit of the whole case.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    budget = Budget(limits)
+    files = _unpacked(_files(given, budget), budget)
+    return (file for file in files if isinstance(file, bytes))
 
 
 def _files(paths: Sequence[str | Path], budget: Budget) -> Iterator[File]:
@@ -186,20 +213,11 @@ def _parts(files: Iterator[File], budget: Budget) -> Iterator[Part | InputReject
         yield from (_part(file, budget) for file in first)
         return
     threads = min(MAX_THREADS, os.cpu_count() or 1)
-    waiting: deque[Future[Part | InputRejected]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for file in chain(first, files):
-                waiting.append(pool.submit(_part, file, budget))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    every = chain(first, files)
+    yield from ahead(lambda file: _part(file, budget), every, threads=threads, most=AHEAD * threads)
 
 
-def _case(files: Iterator[File], budget: Budget) -> Case:
+def _case(files: Iterator[File], budget: Budget, series: int | None = None) -> Case:
     parts: list[Part] = []
     refusals: list[InputRejected] = []
     for part in _parts(files, budget):
@@ -223,8 +241,10 @@ def _case(files: Iterator[File], budget: Budget) -> Case:
             "several_kinds", f"slices of {len(kinds)} kinds of file ({listed}): send one kind"
         )
     if planes[0].slice.kind == "raster":
+        if series is not None:
+            checked(series, 1)
         return Case(tuple(plane.slice for plane in planes), tuple(warnings))
-    slices, order = arrange(planes)
+    slices, order = arrange(planes, series)
     return Case(slices, (*warnings, *order))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from hub_model.contract import MaskSpec
 
 Floats = NDArray[np.floating]
-_TOUCHING = ndimage.generate_binary_structure(2, 2)  # pixels that share a corner are one object
+_TOUCHING = np.ones((3, 3), bool)  # pixels that share a corner are one object
 
 
 def clean(probabilities: Floats, spec: MaskSpec) -> NDArray[np.bool_]:
@@ -25,6 +24,8 @@ def clean(probabilities: Floats, spec: MaskSpec) -> NDArray[np.bool_]:
     Returns:
         `(N, S, S)` bool.
     """
+    from scipy import ndimage  # half a second that a verdict without masks does not wait for
+
     masks = np.asarray(probabilities >= spec.threshold)
     for mask in masks:
         if spec.fill_holes:

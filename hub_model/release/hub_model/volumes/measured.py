@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from hub_model.case import Place, Slice, Vector
 from hub_model.errors import UsageError
 from hub_model.volumes.grid import Grid, NoGrid, grid_of
 
-_TOUCHING = ndimage.generate_binary_structure(3, 3)  # voxels that share a corner are one object
+_TOUCHING = np.ones((3, 3, 3), bool)  # voxels that share a corner are one object
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,8 @@ def objects(masks: NDArray[np.bool_], grid: Grid | None) -> tuple[Object, ...]:
         masks: `(S, H, W)`.
         grid: of the slices, or None where they make none.
     """
+    from scipy import ndimage
+
     labels, count = ndimage.label(masks, structure=_TOUCHING)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     boxes = ndimage.find_objects(labels)
