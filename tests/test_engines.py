@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +56,30 @@ def test_an_engine_gives_all_that_torch_gives(whole, kind):
 @pytest.mark.parametrize("kind", OF_GRAPHS)
 def test_an_engine_reproduces_the_golden_outputs_and_says_what_it_is(whole, kind):
     assert GuardedClassifier.from_folder(whole, kind).runs_on == (kind, "it was asked for")
+
+
+def refuse(*_):
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+@pytest.mark.parametrize("kind", OF_GRAPHS)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_graph_runs_from_the_hubs_cache_whose_files_are_links(
+    whole, tmp_path, monkeypatch, kind, far
+):
+    """`far`: the cache is on another disk than temporary files, so that nothing can be linked."""
+    snapshot, blobs = tmp_path / "snapshots" / "a", tmp_path / "blobs"
+    shutil.copytree(whole, snapshot)
+    blobs.mkdir()
+    for number, file in enumerate(one for one in snapshot.rglob("*") if one.is_file()):
+        blob = file.rename(blobs / str(number))
+        file.symlink_to(blob)
+    if far:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    wanted, found = (
+        engine.run(ready(folder, kind), IMAGES, maps=False) for folder in (whole, snapshot)
+    )
+    assert found.logits.tobytes() == wanted.logits.tobytes()
 
 
 def test_the_graph_holds_no_weights(whole):

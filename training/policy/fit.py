@@ -28,6 +28,7 @@ from training.statistics import sample
 Mask = NDArray[np.bool_]
 SHIPPED = by_one  # of `promise.TESTS`: exact, and answers most of those that keep their word
 FEWEST = 8  # groups of a source for its error to count by itself
+MARGIN = 1e-4  # below the image that sets a threshold: no engine's rounding may refuse it
 COVERAGES = np.arange(0.30, 1.001, 0.025)  # of the images with this answer, strictest first
 
 
@@ -113,7 +114,7 @@ def candidates(
     ranked = np.sort(confidence)[::-1]
     for coverage in COVERAGES:
         count = max(1, round(coverage * len(ranked)))
-        tau = float(ranked[count - 1]) if len(ranked) else 1.0
+        tau = max(0.0, float(ranked[count - 1]) - MARGIN) if len(ranked) else 1.0
         kept = confidence >= tau
         clean = test(np.zeros(int(kept.sum()), bool), groups[kept])
         worst = 0.0 if sources is None else _worst(wrong, groups, sources, kept)
