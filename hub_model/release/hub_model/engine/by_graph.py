@@ -6,17 +6,27 @@ point, so there is one copy of them for every engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from hub_model.contract import CONFIG, DECODER_GRAPH, GRAPH, WEIGHTS, ModelConfig
+from hub_model.contract import (
+    CONFIG,
+    DECODER_GRAPH,
+    DECODER_WEIGHTS,
+    GRAPH,
+    WEIGHTS,
+    ModelConfig,
+)
 from hub_model.engine.base import MASK_LOGITS, YIELDED, Engine, Floats, Kind, Passed
 from hub_model.errors import BundleError
 
@@ -50,8 +60,9 @@ def load(folder: Path, config: ModelConfig, kind: Kind, why: str) -> Engine:
     Raises:
         BundleError: a graph cannot be read, or does not fit the weights or the other graph.
     """
-    network = _begun(folder, GRAPH, kind)
-    decoder = None if config.neuroguard.decoder is None else _begun(folder, DECODER_GRAPH, kind)
+    network, decoder = _begun(folder, GRAPH, WEIGHTS, kind), None
+    if config.neuroguard.decoder is not None:
+        decoder = _begun(folder, DECODER_GRAPH, DECODER_WEIGHTS, kind)
     if decoder is not None and (unknown := sorted(set(decoder.takes) - set(network.gives))):
         raise BundleError(
             DECODER_GRAPH,
@@ -80,13 +91,33 @@ def load(folder: Path, config: ModelConfig, kind: Kind, why: str) -> Engine:
     )
 
 
-def _begun(folder: Path, name: str, kind: Kind) -> _Graph:
+def _begun(folder: Path, name: str, weights: str, kind: Kind) -> _Graph:
     """One of the bundle's graphs in an engine."""
     begin = {Kind.OPENVINO: _openvino, Kind.ONNXRUNTIME: _onnxruntime}[kind]
     try:
-        return begin(folder / name)
+        with _without_links(folder, (name, weights)) as place:
+            return begin(place / name)
     except Exception as error:  # of types that each engine has made up for itself
         raise BundleError(name, f"cannot be run by {kind}: {error}") from error
+
+
+@contextmanager
+def _without_links(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """The folder, or one for a moment with the files themselves where it holds links to them.
+
+    The Hub's cache does; and an engine takes no weights from where a link leads out of the folder.
+    """
+    if not any((folder / name).is_symlink() for name in names):
+        yield folder
+        return
+    with TemporaryDirectory(prefix="neuroguard-") as temporary:
+        for name in names:
+            file, place = (folder / name).resolve(), Path(temporary) / name
+            try:
+                place.hardlink_to(file)
+            except OSError:  # on another disk
+                shutil.copyfile(file, place)
+        yield Path(temporary)
 
 
 def _openvino(graph: Path) -> _Graph:
