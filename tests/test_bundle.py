@@ -24,6 +24,7 @@ from hub_model.contract import (
     TEMPERATURE,
     WEIGHTS,
 )
+from hub_model.engine.choice import OF_GRAPHS
 from hub_model.errors import BundleError
 from hub_model.predictor import GuardedClassifier
 from tests.bundle_files import (
@@ -34,6 +35,7 @@ from tests.bundle_files import (
     contents,
     write_bundle,
 )
+from tests.untrained import write_untrained
 
 PLOT, MODULE = f"{contract.REPORTS}/risk.svg", f"{contract.PACKAGE}/__init__.py"
 EVERY_FILE = (*contract.REQUIRED_FILES, PLOT, MODULE)
@@ -330,8 +332,11 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
 
 @pytest.fixture
 def trained(phantom_bundle, tmp_path):
-    """A copy of a trained bundle, to be spoilt."""
-    return shutil.copytree(phantom_bundle, tmp_path / "bundle")
+    """A copy of a trained bundle, to be spoilt; torch runs it, as it has no graph."""
+    copy = shutil.copytree(phantom_bundle, tmp_path / "bundle")
+    (copy / contract.GRAPH).unlink(missing_ok=True)
+    bundle.write_manifest(copy)
+    return copy
 
 
 def not_a_number(tensors):
@@ -371,6 +376,16 @@ def test_a_network_that_is_not_of_this_bundle_is_refused_though_all_hashes_fit(t
     with pytest.raises(BundleError, match=message) as caught:
         GuardedClassifier.from_folder(trained)
     assert caught.value.file == at_fault
+
+
+@pytest.mark.parametrize("kind", OF_GRAPHS)
+@pytest.mark.parametrize("name", TRAINED_CHANGES)
+def test_nor_does_an_engine_of_graphs_take_it(tmp_path, name, kind):
+    whole = write_untrained(tmp_path / "bundle", graph=4)
+    file, change, _, _ = TRAINED_CHANGES[name]
+    change_tensors(whole, file, change)
+    with pytest.raises(BundleError):
+        GuardedClassifier.from_folder(whole, kind)
 
 
 @pytest.mark.parametrize(
