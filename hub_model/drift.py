@@ -41,6 +41,11 @@ class Seen:
     images: int
     groups: float
 
+    @property
+    def together(self) -> float:
+        """How many images count as one group."""
+        return self.images / self.groups
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -144,6 +149,12 @@ def compare(reference: Seen, batch: Seen) -> list[Shift]:
     ]
     adjusted = false_discovery_control([row[-1] for row in found])
     return [Shift(*row, adjusted=float(p)) for row, p in zip(found, adjusted, strict=True)]
+
+
+def told(shifts: Sequence[Shift]) -> str:
+    """What has shifted, in a sentence."""
+    names = [shift.what.replace("_", " ") for shift in shifts if shift.alarm]
+    return f"Shifted: {', '.join(names)}." if names else "No shift is shown."
 
 
 def _scores(

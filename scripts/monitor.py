@@ -59,7 +59,7 @@ def monitor(
     p_in_domain, top, verdicts = _looked_at(classifier, _named(images), refused)
     if not verdicts:
         raise UsageError(f"monitor found no image that can be read, {len(refused)} were refused")
-    together = images_per_patient or reference.images / reference.groups
+    together = images_per_patient or reference.together
     batch = drift.seen(p_in_domain, top, verdicts, len(verdicts) / together)
     shifts = drift.compare(reference, batch)
     given = (reference, batch, shifts, classifier.revision, len(refused))

@@ -61,16 +61,13 @@ def html(model: Model, recent: Sequence[Judged]) -> str:
         return "<p>This revision keeps no reference to compare images with.</p>"
     if not recent:
         return "<p>No single image has been judged since this server started.</p>"
-    together = reference.images / reference.groups
     batch = drift.seen(
         [one.p_in_domain for one in recent if one.p_in_domain is not None],
         [],
         [one.verdict for one in recent],
-        len(recent) / together,
+        len(recent) / reference.together,
     )
     shifts = drift.compare(reference, batch)
-    told = [shift.what.replace("_", " ") for shift in shifts if shift.alarm]
-    verdict = f"Shifted: {', '.join(told)}." if told else "No shift is shown."
     rows = [
         (
             shift.what.replace("_", " "),
@@ -82,7 +79,8 @@ def html(model: Model, recent: Sequence[Judged]) -> str:
     ]
     there = f"{reference.images} of {reference.groups:.0f} groups there"
     return (
-        f"<p><strong>{verdict}</strong> {ABOUT.format(kept=f'{KEPT:,}', level=drift.LEVEL)}</p>"
+        f"<p><strong>{drift.told(shifts)}</strong> "
+        f"{ABOUT.format(kept=f'{KEPT:,}', level=drift.LEVEL)}</p>"
         + table(
             f"Median of a score, rate of a verdict: {len(recent)} images here, {there}",
             ("What", "Reference", "Here", "Gap", "p, adjusted", "Shifted"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hub_model.contract import PHANTOM_WARNING, RESEARCH_ONLY
-from hub_model.drift import LEVEL, SCORES, Seen, Shift
+from hub_model.drift import LEVEL, SCORES, Seen, Shift, told
 from training.bundle.plots import BLUE, ORANGE, picture
 from training.report import html
 from training.report.html import Html
@@ -81,8 +81,6 @@ def _fact(name: str, value: str) -> Html:
 
 
 def _verdict(shifts: Sequence[Shift]) -> Html:
-    told = [shift.what.replace("_", " ") for shift in shifts if shift.alarm]
-    words = f"Shifted: {', '.join(told)}." if told else "No shift is shown."
     about = (
         f"Of the shifts told, at most {LEVEL:.0%} are none (Benjamini and Hochberg over all rows). "
         "Images of one patient are alike, so images are not counted one by one: the reference "
@@ -90,7 +88,7 @@ def _verdict(shifts: Sequence[Shift]) -> Html:
         "groups as --images-per-patient says, by default as many images to one as in the "
         "reference. No shift shown is not the same as none: few images show little."
     )
-    return html.join([html.paragraph(words), html.paragraph(about)])
+    return html.join([html.paragraph(told(shifts)), html.paragraph(about)])
 
 
 def _table(shifts: Sequence[Shift]) -> Html:
