@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model.calibration import BINS, ece, nll, probabilities
-from hub_model.contract import COMBINED, Figure, FindingSpec, MetricsFile, PolicyFile, Row, Verdict
+from hub_model.contract import (
+    COMBINED,
+    Figure,
+    FindingSpec,
+    MaskSpec,
+    MetricsFile,
+    PolicyFile,
+    Row,
+    Verdict,
+)
 from hub_model.guard import Guard
 from hub_model.policy import Decision
 from training.calibration import figures as calibration_figures
@@ -32,11 +41,12 @@ class Judge:
     finding: FindingSpec
     temperature: float
     policy: PolicyFile
+    masks: MaskSpec | None = None  # None: none are drawn, and none contradicts a verdict
 
     def decide(self, scores: Scores, guard: Guard) -> list[Decision]:
         """The verdict on every image as a case of its own."""
         return decisions(
-            scores, self.label_names, self.finding, self.temperature, guard, self.policy
+            scores, self.label_names, self.finding, self.temperature, guard, self.policy, self.masks
         )
 
     @property

@@ -191,7 +191,7 @@ def _row(
         groups,
         tuple(tuple(reason.value for reason in one) for one in why),
     )
-    scores = score(subject.ready, inputs, image_statistics.table(seen))
+    scores = score(subject.ready, inputs, image_statistics.table(seen), subject.judge.masks)
     said = subject.judge.decide(scores, subject.guard)
     strange = np.array([one.verdict is Verdict.ABSTAIN_OOD for one in said])
     refused = figure(split, groups, lambda rows: float(strange[rows].mean()))

@@ -55,6 +55,8 @@ OF_MASKS = {
     "iou_by_group": "intersection over union of a group's slices pooled, mean over groups",
     "dice_by_group": "Dice of all slices of a group pooled, mean over groups",
     "false_positive": "slices without {finding} on which a pixel is drawn",
+    "dice_of_shown": "Dice, mean over slices with a mask whose verdict shows one",
+    "false_positive_as_shown": "slices without {finding} whose verdict shows a mask",
     "decoded": "slices that a mask is made of when served",
 }  # "_as_served" at the end of a name: where the class head calls none, there is no mask
 

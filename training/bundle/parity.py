@@ -5,13 +5,13 @@ Where one of them answers differently no graph is shipped, and torch runs the bu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_model import calibration, engine, mask_policy
+from hub_model import engine
 from hub_model.contract import ModelConfig, PolicyFile, Row, TemperatureFile
 from hub_model.engine import Engine, Kind
 from hub_model.engine.choice import OF_GRAPHS
@@ -45,14 +45,9 @@ class Parts:
             scores: what the network says of them.
             outlined: `(N,)` whether its mask holds a pixel; None: the network draws none.
         """
-        finding, warmth = self.config.neuroguard.finding, self.temperature.temperature
-        names, spec = self.config.label_names, self.config.neuroguard.masks
-        decided = decisions(scores, names, finding, warmth, self.guard, self.policy)
-        if outlined is None or spec is None:
-            return decided
-        called = finding.likelier(calibration.probabilities(scores.logits, warmth), names)
-        masked = (outlined & called).tolist()  # nothing is drawn of the others
-        return [mask_policy.agree(*one, spec) for one in zip(decided, zip(masked), strict=True)]
+        ours, warmth = self.config.neuroguard, self.temperature.temperature
+        shown, names = replace(scores, outlined=outlined), self.config.label_names
+        return decisions(shown, names, ours.finding, warmth, self.guard, self.policy, ours.masks)
 
 
 def check(folder: Path, parts: Parts, shown: Scores) -> list[Row]:

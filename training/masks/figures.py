@@ -1,4 +1,4 @@
-"""How well masks are drawn, of all slices and of those that a mask is served of."""
+"""How well masks are drawn: of all slices, of those that one is made of, of those that show one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub_model.contract import Figure
 from training.inputs import Inputs
 from training.masks.counts import Counts
 from training.segmentation.figures import Compared, measure, of_tally
-from training.segmentation.measures import Masks, Tally
+from training.segmentation.measures import Masks, Tally, tally
 from training.statistics import figure
 
 AS_SERVED = "_as_served"
@@ -59,6 +59,34 @@ def of_masks(
     return _twice(found, called, data, split, name)
 
 
+def as_shown(drawn: Masks, answered: Called, data: Inputs, split: str, name: str) -> Figures:
+    """Figures of what whoever asks gets to see, which the policy decides.
+
+    Args:
+        drawn: `(N, S, S)` masks, cleaned as the bundle says.
+        answered: `(N,)` whether the verdict accepts the finding: no other slice shows its mask.
+        data: the images.
+        split: what they are, in words.
+        name: what the names of the figures begin with.
+
+    Returns:
+        `dice_of_shown`, the mean over slices with a finding that show their mask, and
+        `false_positive_as_shown`, the share of the slices without one that show any; without
+        those of which there is no slice.
+    """
+    rows, truth = truth_of(data)
+    groups, shown = data.groups[rows], answered[rows]
+    counts = tally(truth, drawn[rows] & shown[:, None, None])
+    found: Figures = {}
+    for what, values, of in (
+        ("dice_of_shown", counts.dice, counts.present & shown),
+        ("false_positive_as_shown", counts.called.astype(np.float64), ~counts.present),
+    ):
+        if of.any():
+            found[f"{name}.{what}"] = _mean(split, groups[of], values[of])
+    return found
+
+
 def of_counts(
     counts: Counts,
     candidates: NDArray[np.int64],
@@ -102,9 +130,13 @@ def _twice(
     for one in SERVED:
         if f"{name}.{one}" in served:
             every[f"{name}.{one}{AS_SERVED}"] = served[f"{name}.{one}"]
-    share = called.astype(float)
-    every[f"{name}.decoded"] = figure(split, data.groups, lambda r: float(share[r].mean()))
+    every[f"{name}.decoded"] = _mean(split, data.groups, called.astype(np.float64))
     return every
+
+
+def _mean(split: str, groups: NDArray[np.str_], values: NDArray[np.float64]) -> Figure:
+    """The mean of some slices' values, each counting once."""
+    return figure(split, groups, lambda rows: float(values[rows].mean()))
 
 
 def truth_of(data: Inputs) -> tuple[NDArray[np.int64], Masks]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hub_model import calibration
-from hub_model.contract import FindingSpec, PolicyFile, Reason
+from hub_model import calibration, mask_policy
+from hub_model.contract import FindingSpec, MaskSpec, PolicyFile, Reason
 from hub_model.guard import Guard
 from hub_model.policy import Decision, Evidence, decide
 from training.scores import Scores
@@ -16,11 +16,22 @@ def decisions(
     temperature: float,
     guard: Guard,
     policy: PolicyFile,
+    masks: MaskSpec | None = None,
 ) -> list[Decision]:
-    """The verdict on every image, in order."""
+    """The verdict on every image, in order; taken back where its mask contradicts it.
+
+    Args:
+        scores: what the network says of them, and of the masks that it draws, if it does.
+        label_names: of the classes.
+        finding: which of them assert it.
+        temperature: of the class probabilities.
+        guard: says what is out of domain.
+        policy: the thresholds.
+        masks: how masks are read; None where the bundle draws none.
+    """
     probs = calibration.probabilities(scores.logits, temperature)
     p_in_domain = guard.p_in_domain(scores.features)
-    return [
+    decided = [
         decide(
             Evidence(
                 label_names=label_names,
@@ -36,3 +47,10 @@ def decisions(
         )
         for i, why in enumerate(scores.inputs.quality)
     ]
+    if masks is None:
+        return decided
+    if scores.outlined is None:
+        raise ValueError("the bundle draws masks, and none were drawn of these images")
+    drawn = scores.outlined & finding.likelier(probs, label_names)  # of others none is served
+    pairs = zip(decided, drawn.tolist(), strict=True)
+    return [mask_policy.agree(one, [masked], masks) for one, masked in pairs]

@@ -36,14 +36,15 @@ def run(job: Job) -> None:
     """
     network = fitted.network(job)
     (job.out / SCORES).mkdir()
+    read, judged = masked.write(job, network), prepared.judged(job)
     for name in prepared.sets(job):
         seen = inputs.statistics(job.of("prepare"), name)
-        found = score(network, prepared.images(job, name), seen)
+        masks = read if name in judged else None
+        found = score(network, prepared.images(job, name), seen, masks)
         save_file(found.arrays, job.out / SCORES / f"{name}.safetensors")
         if name == fitted.CALIBRATION:
             known = fitted.known(job, found)
     write_json(job.out / contract.TEMPERATURE, fit_temperature.fit(known))
-    read = masked.write(job, network)
     elsewhere.write_scores(job, job.out / BY_SOURCE, read)
     recipe, folds = job.recipe, fitted.folds(job)
     if recipe.crossval is not None:

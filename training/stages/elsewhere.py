@@ -43,10 +43,11 @@ def write_scores(job: Job, out: Path, read: MaskSpec | None) -> None:
         (out / source).mkdir(parents=True)
         for part in (KNOWN, CALIBRATION, JUDGED, *_strangers(job)):
             shown, seen = _shown(job, source, part)
-            found = score(network, shown, seen).arrays
-            if part == JUDGED and read is not None:
-                packing.write(out / source / MASKS, cleaning.drawn(network, shown, read))
-            save_file(found, out / source / f"{part}.safetensors")
+            masks = read if part == JUDGED else None
+            found = score(network, shown, seen, masks)
+            if masks is not None:
+                packing.write(out / source / MASKS, cleaning.drawn(network, shown, masks))
+            save_file(found.arrays, out / source / f"{part}.safetensors")
 
 
 def scores(job: Job, source: str, part: str) -> Scores:

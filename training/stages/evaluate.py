@@ -48,7 +48,11 @@ def run(job: Job) -> None:
     recipe = job.recipe
     guards = Guards(fitted.guard(job), fitted.unseen_guards(job))
     judge = Judge(
-        recipe.labels, recipe.finding, fitted.temperature(job).temperature, fitted.policy(job)
+        recipe.labels,
+        recipe.finding,
+        fitted.temperature(job).temperature,
+        fitted.policy(job),
+        masked.spec(job),
     )
     words = DISJOINT if recipe.data.scheme == "group" else LEAKY
     test, seen = fitted.scores(job, "test"), fitted.scores(job, fitted.CALIBRATION)
@@ -69,7 +73,7 @@ def run(job: Job) -> None:
         found = left_out.figures(judge, source, scores, fitted.guard_without(job, source))
         _add(metrics, found[0], {"left_out": found[1]})
     if recipe.model.decoder is not None:
-        metrics.figures.update(_masks(job, judge, test, words))
+        metrics.figures.update(_masks(job, judge, test, words, guards.shipped))
         metrics.tables["mask_cleaning"] = masked.cleaning_rows(job)
         metrics.tables.update(_doubts(job, ready, judge, test, words))
     metrics.tables["calibration_arms"] = calibration_figures.arm_rows(
@@ -115,20 +119,22 @@ def _evidence(
     return figures, {"made_alike": rows}
 
 
-def _masks(job: Job, judge: Judge, test: Scores, words: str) -> dict[str, Figure]:
+def _masks(job: Job, judge: Judge, test: Scores, words: str, guard: Guard) -> dict[str, Figure]:
     """Figures "masks.…" of the test images; "masks.without_<source>.…" of a source never met."""
     learnt = job.recipe.train.masks
     found: dict[str, Figure] = {}
     if learnt is None:
         return found
-    shown = {"masks": (test, masked.judged(job), words)}
+    shown = {"masks": (test, masked.judged(job), words, guard)}
     for source in elsewhere.sources(job):
         scores = elsewhere.scores(job, source, elsewhere.JUDGED)
-        said = f"{source}, by a network that never met it"
-        shown[f"masks.without_{source}"] = (scores, elsewhere.masks(job, source), said)
-    for name, (scores, drawn, split) in shown.items():
+        never, own = f"{source}, by a network that never met it", fitted.guard_without(job, source)
+        shown[f"masks.without_{source}"] = (scores, elsewhere.masks(job, source), never, own)
+    for name, (scores, drawn, split, admits) in shown.items():
         probs = probabilities(scores.logits, judge.temperature)
         called = judge.finding.likelier(probs, judge.label_names)
+        said = [one.finding == judge.finding.name for one in judge.decide(scores, admits)]
+        found |= mask_figures.as_shown(drawn, np.array(said, bool), scores.inputs, split, name)
         found |= mask_figures.of_masks(
             drawn, called, scores.inputs, judge.label_names, split, name,
             tolerance=learnt.surface_mm,

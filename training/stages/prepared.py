@@ -27,6 +27,12 @@ def sets(job: Job) -> list[str]:
     return found
 
 
+def judged(job: Job) -> list[str]:
+    """Names of those whose verdicts are counted."""
+    others = {"train", "validation", "threshold", *beside(job.recipe)}
+    return [name for name in sets(job) if name not in others]
+
+
 def learns_also(recipe: Recipe) -> bool:
     """Whether the recipe learns from other sources that are in no split."""
     return any(one.role == "train" for one in recipe.data.also)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from hub_model.contract import MaskSpec, Sample
 from hub_model.engine import Engine, Kind
@@ -146,6 +147,25 @@ def test_masks_and_their_counts_give_the_same_figures() -> None:
     assert whole == counted
     assert whole["masks.dice"].sample.n_images == 17
     assert whole["masks.dice_as_served"].value < whole["masks.dice"].value
+
+
+def test_what_is_shown_is_what_the_verdict_accepts_a_finding_of() -> None:
+    data = scene(specks=True, holes=False, n=24)
+    drawn, answered = cleaning.drawn(brightness(), data, SPEC), np.arange(24) % 3 != 0
+    found = figures.as_shown(drawn, answered, data, "test", "masks")
+    lesions, free = data.present & answered, ~data.present
+    shown = drawn & answered[:, None, None]
+    dice = [
+        f1_score(data.masks.of(row).ravel(), drawn[row].ravel()) for row in np.flatnonzero(lesions)
+    ]
+    assert found["masks.dice_of_shown"].value == pytest.approx(np.mean(dice))
+    assert found["masks.dice_of_shown"].sample.n_images == lesions.sum()
+    spoilt = shown[free].any(axis=(1, 2))
+    assert 0 < spoilt.mean() < 1
+    assert found["masks.false_positive_as_shown"].value == pytest.approx(spoilt.mean())
+    assert found["masks.false_positive_as_shown"].sample.n_images == free.sum()
+    silent = figures.as_shown(drawn, np.zeros(24, bool), data, "test", "masks")
+    assert set(silent) == {"masks.false_positive_as_shown"}
 
 
 def test_distances_are_in_mm_of_those_images_whose_spacing_is_known() -> None:

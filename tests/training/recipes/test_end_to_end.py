@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from datasets import DatasetDict
 
 from hub_model import GuardedClassifier, contract, read_case
 from hub_model.contract import EnvironmentFile, MetricsFile, Verdict
@@ -133,6 +134,17 @@ def test_every_stranger_was_judged_by_a_guard_that_had_not_seen_it(finish, name)
     strangers = [spec.name for spec in finished.recipe.data.strangers]
     rows = metrics(finished).tables["verdicts"]
     assert [row["domain"] for row in rows] == ["test", *strangers]
+
+
+@EVERY
+def test_verdicts_on_the_test_images_are_counted_as_they_are_served(finish, name):
+    finished = finish(name)
+    classifier = GuardedClassifier.from_folder(finished.bundle)
+    rows = images_of(DatasetDict(test=dataset.load(finished.dataset)["test"]))
+    cases = [read_bytes(one["image"]["bytes"]) for one in rows]
+    served = Counter(one.verdict for one in classifier.predict_many(cases))
+    (row,) = (one for one in metrics(finished).tables["verdicts"] if one["domain"] == "test")
+    assert {one: round(row[one.value] * len(cases)) for one in Verdict if row[one.value]} == served
 
 
 def test_tumors_of_unstated_type_are_learnt_from_and_not_tested_on(finish):
