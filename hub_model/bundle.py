@@ -51,10 +51,6 @@ GOLDEN_TENSORS = {
     "p_in_domain": 1,
 }  # name: dimensions
 GOLDEN_MASKS = {"masks": 3}  # what a bundle with a decoder holds besides
-GRAPHS = {
-    contract.GRAPH: contract.WEIGHTS,
-    contract.DECODER_GRAPH: contract.DECODER_WEIGHTS,
-}  # graph: the only file that it may take weights from
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +258,7 @@ def _cross_check(bundle: Bundle) -> None:
             f"pretrained_cfg.input_size is {config.pretrained_cfg.get('input_size')}, "
             f"neuroguard.preprocess makes ({spec.channels}, {spec.size}, {spec.size})",
         )
-    for graph, weights in GRAPHS.items():
+    for graph, weights in contract.GRAPHS.items():
         if (bundle.folder / graph).is_file():
             graph_file.verify(bundle.folder, graph, weights)
     if bundle.metrics.phantom != config.neuroguard.facts.phantom:

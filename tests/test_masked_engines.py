@@ -90,8 +90,8 @@ def test_an_engine_draws_what_torch_draws(whole, kind, wanted):
 def test_the_decoder_is_run_on_the_wanted_slices_alone(whole, kind, monkeypatch):
     begun, told = by_graph._begun, []
 
-    def watched(folder, name, weights, kind):
-        loaded = begun(folder, name, weights, kind)
+    def watched(folder, name, kind):
+        loaded = begun(folder, name, kind)
 
         def run(given):
             told.append((name, len(next(iter(given.values())))))

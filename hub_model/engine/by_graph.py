@@ -22,8 +22,8 @@ from safetensors import SafetensorError, safe_open
 from hub_model.contract import (
     CONFIG,
     DECODER_GRAPH,
-    DECODER_WEIGHTS,
     GRAPH,
+    GRAPHS,
     WEIGHTS,
     ModelConfig,
 )
@@ -60,9 +60,9 @@ def load(folder: Path, config: ModelConfig, kind: Kind, why: str) -> Engine:
     Raises:
         BundleError: a graph cannot be read, or does not fit the weights or the other graph.
     """
-    network, decoder = _begun(folder, GRAPH, WEIGHTS, kind), None
+    network, decoder = _begun(folder, GRAPH, kind), None
     if config.neuroguard.decoder is not None:
-        decoder = _begun(folder, DECODER_GRAPH, DECODER_WEIGHTS, kind)
+        decoder = _begun(folder, DECODER_GRAPH, kind)
     if decoder is not None and (unknown := sorted(set(decoder.takes) - set(network.gives))):
         raise BundleError(
             DECODER_GRAPH,
@@ -91,11 +91,11 @@ def load(folder: Path, config: ModelConfig, kind: Kind, why: str) -> Engine:
     )
 
 
-def _begun(folder: Path, name: str, weights: str, kind: Kind) -> _Graph:
+def _begun(folder: Path, name: str, kind: Kind) -> _Graph:
     """One of the bundle's graphs in an engine."""
     begin = {Kind.OPENVINO: _openvino, Kind.ONNXRUNTIME: _onnxruntime}[kind]
     try:
-        with _without_links(folder, (name, weights)) as place:
+        with _without_links(folder, (name, GRAPHS[name])) as place:
             return begin(place / name)
     except Exception as error:  # of types that each engine has made up for itself
         raise BundleError(name, f"cannot be run by {kind}: {error}") from error
