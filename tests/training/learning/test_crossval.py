@@ -124,6 +124,17 @@ def test_a_fold_that_chooses_nothing_is_learnt_from_by_all_the_others(tmp_path):
     assert weights[0] != weights[2]
 
 
+def test_a_fold_that_chooses_nothing_is_watched_by_some_and_scored_whole(tmp_path, monkeypatch):
+    last, data = recipe("train.head.epochs=0", "train.keep=last"), paired(48)
+    every = run(data, tmp_path / "every", effective=last)
+    monkeypatch.setattr(crossval, "WATCHED", 5)
+    some = run(data, tmp_path / "some", effective=last)
+    assert np.array_equal(some.logits, every.logits)
+    for ours, theirs in zip(some.histories, every.histories, strict=True):
+        assert [one.train_loss for one in ours] == [one.train_loss for one in theirs]
+        assert [one.validation_nll for one in ours] != [one.validation_nll for one in theirs]
+
+
 def test_a_stopped_cross_validation_goes_on_and_a_finished_one_is_read(tmp_path, finished):
     """A fold learns 16 of 48 images in a batch and chooses by 16: the third stops in its epoch."""
     _, whole = finished
