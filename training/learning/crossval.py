@@ -189,9 +189,12 @@ def _train(
     load_state(network, trained.state)
     ready = engine.from_network(network, recipe.preprocess)
     shown = data.rows(tested)
-    scores = {"rows": tested, "logits": engine.run(ready, shown.images, maps=False).logits}
+    scores: dict[str, NDArray[Any]] = {"rows": tested}
     if ready.draws:
-        scores |= counts.of_set(ready, shown).arrays
+        found, scores["logits"] = counts.with_classes(ready, shown)
+        scores |= found.arrays
+    else:
+        scores["logits"] = engine.run(ready, shown.images, maps=False).logits
     trained.write(target)
     partial = target / f"{SCORES}.partial"
     save_file(scores, partial, metadata=belongs)

@@ -163,8 +163,13 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
     load_state(network, state)
     ready = engine.from_network(network, config.neuroguard.preprocess)
     typed = validation.labels != UNKNOWN
-    outputs = engine.run(ready, validation.images[typed], maps=False)
-    probs = calibration.probabilities(outputs.logits, 1.0)
+    dice = None
+    if ready.draws:
+        drawn, logits = counts.with_classes(ready, validation)
+        dice, logits = drawn.watched, logits[typed]
+    else:
+        logits = engine.run(ready, validation.images[typed], maps=False).logits
+    probs = calibration.probabilities(logits, 1.0)
     labels, said = validation.labels[typed], probs.argmax(axis=1)
     nll = calibration.nll(probs, labels)
     if not math.isfinite(nll):
@@ -177,7 +182,6 @@ def _judge(config: ModelConfig, state: dict[str, Tensor], validation: Inputs) ->
     auprc = _auprc(config, probs, labels)
     if auprc is not None:
         judged["validation_auprc"] = auprc
-    dice = None if not ready.draws else counts.of_set(ready, validation).watched
     return judged if dice is None else judged | {"validation_dice": dice}
 
 

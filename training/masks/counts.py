@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_model import engine
-from hub_model.engine import Engine
+from hub_model.engine import Engine, Outputs
 from training.inputs import Inputs
 
 Counted = NDArray[np.int64]
@@ -87,27 +87,52 @@ def of_set(ready: Engine, data: Inputs) -> Counts:
         ready: a network with a decoder.
         data: prepared images.
     """
+    return with_classes(ready, data)[0]
+
+
+def with_classes(ready: Engine, data: Inputs) -> tuple[Counts, NDArray[np.float32]]:
+    """The same, and from the same pass `(N, K)` logits of their classes.
+
+    Args:
+        ready: a network with a decoder.
+        data: prepared images.
+    """
     true = np.where(data.present, UNKNOWN, 0).astype(np.int64)
     drawn = np.zeros((len(data), len(CANDIDATES)), np.int64)
     hits = np.zeros_like(drawn)
-    for row, logits, mask in masks_of(ready, data):
-        if mask is not None and data.present[row]:
-            true[row] = mask.sum()
-            hits[row] = _from_each_on(logits[mask])
-        drawn[row] = _from_each_on(logits)
-    return Counts(true, drawn, hits)
+    classes = []
+    for start, outputs in _passes(ready, data):
+        classes.append(outputs.logits)
+        for row, logits in enumerate(outputs.masks.logits, start):
+            mask = _known(data, row)
+            if mask is not None and data.present[row]:
+                true[row] = mask.sum()
+                hits[row] = _from_each_on(logits[mask])
+            drawn[row] = _from_each_on(logits)
+    return Counts(true, drawn, hits), np.concatenate(classes)
 
 
 def masks_of(
     ready: Engine, data: Inputs
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.bool_] | None]]:
     """Row number, mask logits `(S, S)` and true mask `(S, S)` or None, of every image in turn."""
+    for start, outputs in _passes(ready, data):
+        for row, logits in enumerate(outputs.masks.logits, start):
+            yield row, logits, _known(data, row)
+
+
+def _passes(ready: Engine, data: Inputs) -> Iterator[tuple[int, Outputs]]:
+    """What the network says and draws of some images after the others, and the row of the first."""
     for start in range(0, len(data), _CHUNK):
         images = np.asarray(data.images[start : start + _CHUNK])
-        found = engine.run(ready, images, maps=False, masks=engine.every).masks.logits
-        for row, logits in enumerate(found, start):
-            known = data.masks is not None and data.masks.known[row]
-            yield row, logits, data.masks.of(row) if known and data.masks is not None else None
+        yield start, engine.run(ready, images, maps=False, masks=engine.every)
+
+
+def _known(data: Inputs, row: int) -> NDArray[np.bool_] | None:
+    """`(S, S)` mask of an image; None where nobody drew one."""
+    if data.masks is None or not data.masks.known[row]:
+        return None
+    return data.masks.of(row)
 
 
 def _from_each_on(logits: NDArray[np.float32]) -> Counted:
