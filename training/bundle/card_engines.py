@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hub_model.contract import MetricsFile
 from training.bundle import bf16, parity
@@ -24,7 +24,7 @@ def sections(metrics: MetricsFile) -> Iterable[str]:
         yield f"OpenVINO in bf16 is not shipped{_why_not(rows)}"
 
 
-def _table(rows: list[Row]) -> str:
+def _table(rows: Sequence[Row]) -> str:
     of_masks = any("mask_pixels" in row for row in rows)
     masks = ("of a mask logit", "mask pixels that differ") if of_masks else ()
     heads = ("engine", "images", "largest difference of a logit", *masks, "verdicts that differ")
@@ -52,7 +52,7 @@ def _masks_of(row: Row) -> tuple[str, str]:
     return f"{number(row, 'largest_mask_difference'):.1e}", f"{differ} of {drawn}"
 
 
-def _why_not(rows: list[Row]) -> str:
+def _why_not(rows: Sequence[Row]) -> str:
     """What half the bits did, where the processor of the export has them."""
     for row in rows:
         if row["engine"] == bf16.NAME:
