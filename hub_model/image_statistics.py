@@ -40,6 +40,7 @@ NAMES = (
 )  # fmt: skip
 
 _Y, _X = np.meshgrid(*[(np.arange(CELLS) + 0.5) / CELLS * 2 - 1] * 2, indexing="ij")
+_PLACES = np.stack([_Y.ravel(), _X.ravel()])
 _RING = np.minimum((np.hypot(_Y, _X) * RINGS).astype(np.int64), RINGS)  # RINGS: the corners
 _RING_SIZE = np.bincount(_RING.ravel(), minlength=RINGS + 1)[:RINGS]
 _BORDER = np.maximum(np.abs(_Y), np.abs(_X)) > 1 - 2 * EDGE / CELLS
@@ -73,7 +74,7 @@ def statistics(piece: Slice, prepared: Prepared) -> Floats:
             _geometry(small),
             np.bincount(_RING.ravel(), small.ravel(), RINGS + 1)[:RINGS] / _RING_SIZE,
             _border(small),
-            _detail([np.asarray(one) for one in octaves], contrast),
+            _detail([prepared.image, *map(np.asarray, octaves[1:])], contrast),
             (_detail_as_read(piece, prepared),),
         ]
     )
@@ -95,15 +96,15 @@ def _box(piece: Slice, prepared: Prepared) -> tuple[float, float, float]:
 
 def _geometry(small: NDArray[np.float64]) -> tuple[float, ...]:
     """Share, centre and spread of what is bright; likeness to the mirrored."""
-    bright = small > BRIGHT
-    mass = max(1, int(bright.sum()))
-    y, x = float(_Y[bright].sum()) / mass, float(_X[bright].sum()) / mass
-    spread_y = float(np.sqrt(((_Y[bright] - y) ** 2).sum() / mass))
-    spread_x = float(np.sqrt(((_X[bright] - x) ** 2).sum() / mass))
+    bright = np.flatnonzero(small > BRIGHT)
+    mass = max(1, bright.size)
+    places = _PLACES.take(bright, axis=1)
+    centre = places.sum(axis=1) / mass
+    spread = np.sqrt(((places - centre[:, None]) ** 2).sum(axis=1) / mass)
     centred = small - small.mean()
     power = max(float((centred**2).sum()), 1e-9)
     likeness = ((centred * other).sum() / power for other in (centred[:, ::-1], centred[::-1]))
-    return bright.mean(), y, x, spread_y, spread_x, *likeness
+    return bright.size / small.size, *centre, *spread, *likeness
 
 
 def _border(small: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -117,13 +118,14 @@ def _detail(octaves: Sequence[NDArray[np.uint8]], contrast: float) -> NDArray[np
     steps = np.empty((2, SCALES))
     for scale, pixels in enumerate(octaves):
         every = 8 >> scale  # a few lines say as much as all
-        down, across = pixels[:, ::every].astype(np.int16).T, pixels[::every].astype(np.int16)
-        steps[:, scale] = _step(down), _step(across)
+        steps[:, scale] = _step(pixels[:, ::every].T), _step(pixels[::every])
     return np.log((steps.ravel() / 255 + 1e-3) / (contrast + 1e-3))
 
 
-def _step(lines: NDArray[np.int16]) -> float:
-    return float(np.abs(lines[:, 1:] - lines[:, :-1]).mean())
+def _step(lines: NDArray[np.uint8]) -> float:
+    one, other = lines[:, 1:], lines[:, :-1]
+    apart = np.maximum(one, other) - np.minimum(one, other)
+    return int(apart.sum()) / apart.size
 
 
 def _detail_as_read(piece: Slice, prepared: Prepared) -> float:

@@ -1,8 +1,9 @@
 """One slice becomes one model input. Training, evaluation and serving all come through here.
 
 Works on one grey channel in integers for as long as it can: percentiles come from a histogram and
-the grey values become 0-255 through a look-up table, so that a 512 x 512 slice costs well under a
-millisecond. Knows nothing about torch; the network's normalisation is the engine's, on the batch.
+8-bit grey values become 0-255 through a look-up table, so that a 512 x 512 slice of them costs well
+under a millisecond. Knows nothing about torch; the network's normalisation is the engine's, on the
+batch.
 """
 
 from __future__ import annotations
@@ -151,8 +152,7 @@ def head_box(
     background = int(
         low + threshold * (high - low)
     )  # in integers the comparison is exact, and fast
-    bright = (pixels > background).view(np.uint8)  # bytes are added faster than bools are counted
-    in_row, in_column = (np.add.reduce(bright, axis=axis, dtype=np.uint32) for axis in (1, 0))
+    in_row, in_column = _counted(pixels > background)
     rows = np.flatnonzero(in_row > MIN_LINE_SHARE * width)
     columns = np.flatnonzero(in_column > MIN_LINE_SHARE * height)
     if rows.size < MIN_BOX_SHARE * height or columns.size < MIN_BOX_SHARE * width:
@@ -165,6 +165,18 @@ def head_box(
     )
     pad = round(margin * max(bottom - top, right - left))
     return max(0, top - pad), min(height, bottom + pad), max(0, left - pad), min(width, right + pad)
+
+
+def _counted(bright: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """How many are True in each row and in each column.
+
+    Counted in bytes, which takes a third of the time: of a row eight pixels at once, of the columns
+    as many rows as a byte can count.
+    """
+    in_row = np.bitwise_count(np.packbits(bright, axis=1)).sum(axis=1, dtype=np.uint32)
+    ones = bright.view(np.uint8)
+    parts = [ones[top : top + 255].sum(axis=0, dtype=np.uint8) for top in range(0, len(ones), 255)]
+    return in_row, np.sum(parts, axis=0, dtype=np.uint32)
 
 
 def normalise(batch: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.float32]:
@@ -210,8 +222,7 @@ def _window(
     histogram: NDArray[np.int64],
     spec: PreprocessSpec,
 ) -> Image.Image:
-    """Grey values between the two percentiles, stretched to 0-255 by a look-up table."""
-    values = np.arange(256 if pixels.dtype == np.uint8 else 65536, dtype=np.float32)
+    """Grey values between the two percentiles, stretched to 0-255."""
     low: float
     high: float
     if spec.window == "percentile":
@@ -219,14 +230,24 @@ def _window(
     elif spec.window == "zscore" and spec.window_z is not None:
         low, high = _around_mean(histogram, spec.window_z)
     else:
-        low, high = 0, values.size - 1
-    table = np.clip((values - low) * np.float32(255 / max(1, high - low)), 0, 255)
-    grey = np.rint(table).astype(np.uint8)
+        low, high = 0, np.iinfo(pixels.dtype).max
+    if pixels.dtype == np.uint8:  # 256 values, which Pillow looks up
+        table = _stretched(np.arange(256), low, high, spec)
+        return Image.fromarray(pixels).point(table.tolist())
+    return Image.fromarray(_stretched(pixels, low, high, spec))
+
+
+def _stretched(
+    values: NDArray[Any], low: float, high: float, spec: PreprocessSpec
+) -> NDArray[np.uint8]:
+    """`low` to `high` as 0-255, in float32."""
+    grey = values.astype(np.float32)
+    grey -= np.float32(low)
+    grey *= np.float32(255 / max(1, high - low))
+    shown = np.rint(np.clip(grey, 0, 255, out=grey), out=grey).astype(np.uint8)
     if spec.window == "zscore":
-        grey[0] = 0  # what was taken away stays black, also where the window begins below it
-    if pixels.dtype == np.uint8:  # Pillow looks up in a third of the time
-        return Image.fromarray(pixels).point(grey.tolist())
-    return Image.fromarray(grey[pixels])
+        shown[values == 0] = 0  # what was taken away stays black, also where the window is lower
+    return shown
 
 
 def _around_mean(histogram: NDArray[np.int64], deviations: float) -> tuple[float, float]:

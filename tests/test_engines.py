@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -20,7 +21,7 @@ from hub_model.errors import BundleError, UsageError
 from hub_model.predictor import GuardedClassifier
 from tests import fresh
 from tests.untrained import SIZE, write_untrained
-from training.bundle import parity
+from training.bundle import bf16, parity
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (engine.MAX_BATCH + 3, SIZE, SIZE), np.uint8)
 
@@ -165,9 +166,42 @@ def test_a_graph_that_answers_otherwise_is_not_shipped(tmp_path, monkeypatch):
 
 
 def test_what_the_engines_did_stands_in_the_metrics(whole):
-    rows = bundle.read(whole).metrics.tables[parity.TABLE]
+    rows = bundle.read(whole).metrics.tables[parity.TABLE][: len(OF_GRAPHS)]
     assert [row["engine"] for row in rows] == [str(kind) for kind in OF_GRAPHS]
     assert all(row["same"] and row["n_images"] == 24 for row in rows)
+
+
+def has_bf16():
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def test_what_bf16_would_change_stands_in_the_metrics_and_on_the_card(whole):
+    rows = bundle.read(whole).metrics.tables[parity.TABLE][len(OF_GRAPHS) :]
+    card = (whole / contract.CARD).read_text()
+    if not has_bf16():
+        assert rows == []
+        assert "OpenVINO in bf16 is not shipped, and was not measured" in card
+        return
+    (row,) = rows
+    assert row["engine"] == bf16.NAME
+    assert row["n_images"] == 24
+    assert parity.TOLERANCE < row["largest_difference"] < 1
+    assert 0 < row["largest_probability_difference"] < row["largest_difference"]
+    assert not row["same"]
+    said = f"OpenVINO in bf16 is not shipped: {row['verdicts_that_differ']} of 24 verdicts differ"
+    assert said in card
+
+
+def test_a_processor_without_bf16_leaves_no_row_and_a_sentence(tmp_path, monkeypatch):
+    """Asked for float32 instead, OpenVINO answers as it does where it can do no other."""
+    monkeypatch.setattr(bf16, "ASKED", "f32")
+    folder = write_untrained(tmp_path / "bundle", graph=8)
+    rows = bundle.read(folder).metrics.tables[parity.TABLE]
+    assert [row["engine"] for row in rows] == [str(kind) for kind in OF_GRAPHS]
+    assert (
+        "not measured: the processor of the export has no bf16"
+        in (folder / contract.CARD).read_text()
+    )
 
 
 @pytest.mark.parametrize("kind", OF_GRAPHS)

@@ -184,7 +184,7 @@ def test_a_bundle_with_a_decoder_and_no_graph_is_run_by_torch(folder):
 
 
 def test_what_the_engines_drew_stands_in_the_metrics(whole):
-    rows = bundle.read(whole).metrics.tables[parity.TABLE]
+    rows = bundle.read(whole).metrics.tables[parity.TABLE][: len(OF_GRAPHS)]
     assert [row["engine"] for row in rows] == [str(kind) for kind in OF_GRAPHS]
     for row in rows:
         assert row["same"]

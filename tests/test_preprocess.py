@@ -16,6 +16,7 @@ from hub_model.contract import PreprocessSpec
 from hub_model.network import Network
 from hub_model.preprocess import (
     MIN_BOX_SHARE,
+    _counted,
     _histogram,
     _percentiles,
     head_box,
@@ -92,6 +93,16 @@ def test_percentiles_of_the_histogram_are_those_of_the_sorted_pixels(values, per
     ranked = np.sort(values)
     position = max(int(np.ceil(percent / 100 * len(values))), 1)
     assert _percentiles(_histogram(values[None]), (percent,)) == (ranked[position - 1],)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (255, 3), (256, 9), (1021, 770)])
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_bright_pixels_are_counted_beyond_what_a_byte_holds(shape, share):
+    bright = np.random.default_rng(0).random(shape) < share
+    for twin in (bright, np.asfortranarray(bright)):
+        in_row, in_column = _counted(twin)
+        assert in_row.tolist() == bright.sum(axis=1).tolist()
+        assert in_column.tolist() == bright.sum(axis=0).tolist()
 
 
 def in_clean_air(index, seed=2, *, margin=12):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from hub_model.reading.limits import Budget, Limits
 from hub_model.reading.refusals import refused_as
 from hub_model.reading.series import Plane
 
+# Cosines of row and column, the plane's normal, origin and spacing, each None where not stated.
+Lying = tuple[list[float] | None, Vector | None, list[float] | None, tuple[float, float] | None]
 RLE = "1.2.840.10008.1.2.5"
 
 # Modalities without pixels, and with pixels that are no picture: masks, dose, registration grids.
@@ -184,10 +187,8 @@ def _placed(
     header: Dataset,
     frame: int,
 ) -> Plane:
-    cosines = _numbers(header.get("ImageOrientationPatient"), 6)
-    normal = _normal(cosines)
-    origin = _numbers(header.get("ImagePositionPatient"), 3)
-    spacing = _spacing(header)
+    lying = _lying(header)
+    _, normal, origin, spacing = lying
     position = None
     if normal is not None and origin is not None:
         position = float(np.dot(normal, origin))
@@ -199,7 +200,7 @@ def _placed(
             colour,
             position,
             spacing,
-            place_of(header),
+            _place(*lying),
             str(header.get("Modality", "")),
             units,
         ),
@@ -217,10 +218,23 @@ def place_of(header: Dataset) -> Place | None:
         header: elements that hold for one frame. DICOM's x runs to the patient's left and its y to
             the back; both are turned round.
     """
+    return _place(*_lying(header))
+
+
+def _lying(header: Dataset) -> Lying:
+    """Cosines, normal, origin and spacing, None where the header does not say."""
     cosines = _numbers(header.get("ImageOrientationPatient"), 6)
     origin = _numbers(header.get("ImagePositionPatient"), 3)
-    spacing = _spacing(header)
-    if cosines is None or origin is None or spacing is None or _normal(cosines) is None:
+    return cosines, _normal(cosines), origin, _spacing(header)
+
+
+def _place(
+    cosines: list[float] | None,
+    normal: Vector | None,
+    origin: list[float] | None,
+    spacing: tuple[float, float] | None,
+) -> Place | None:
+    if cosines is None or normal is None or origin is None or spacing is None:
         return None
     return Place(
         origin=_turned(origin),
@@ -249,11 +263,12 @@ def _normal(cosines: Sequence[float] | None) -> Vector | None:
     """Unit normal of the plane that a row's and a column's direction span (PS3.3 C.7.6.2.1.1)."""
     if cosines is None:
         return None
-    cross = np.cross(cosines[:3], cosines[3:])
+    (ax, ay, az), (bx, by, bz) = cosines[:3], cosines[3:]
+    cross = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
     length = float(np.linalg.norm(cross))
     if not 0.9 < length < 1.1:  # two unit vectors at a right angle give 1
         return None
-    x, y, z = (float(value) / length for value in cross)
+    x, y, z = (value / length for value in cross)
     return x, y, z
 
 
@@ -267,4 +282,4 @@ def _numbers(value: Any, count: int) -> list[float] | None:
         numbers = [float(number) for number in value]
     except (TypeError, ValueError):
         return None
-    return numbers if np.isfinite(numbers).all() else None
+    return numbers if all(map(isfinite, numbers)) else None

@@ -43,9 +43,8 @@ def grey_values(
     notes = (BAD_WINDOW,) if _drop_bad_window(header) else ()
     low, high = int(stored.min()), int(stored.max())
     if high - low < stored.size:
-        places = stored.astype(np.intp)
-        places -= low
-        shown = _display(np.arange(low, high + 1, dtype=np.int64), header)[places]
+        table = _display(np.arange(low, high + 1, dtype=np.int64), header)
+        shown = table.take(np.subtract(stored, low, dtype=np.intp))
     else:
         shown = _display(stored.astype(np.int64), header)
     padding = padding_of(stored, header)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from hub_model import contract
 from hub_model.contract import GuardFile, MetricsFile, Verdict
-from training.bundle import card_doubts, card_evidence, parity
+from training.bundle import card_doubts, card_engines, card_evidence
 from training.bundle.plots import Row, number, table
 from training.bundle.spoken import interval, markdown, percent, shown, spoken
 
@@ -144,13 +144,7 @@ def sections(
     pictures = [name for name in reports if name.endswith(".svg")]
     yield "\n".join(_link("!", name, name.removesuffix(".svg")) for name in pictures)
     yield "\n".join(_link("- ", name, name) for name in reports if name not in pictures)
-    if parity.TABLE in metrics.tables:
-        yield "### Engines"
-        yield (
-            "Images of the calibration and threshold splits in float32, beside torch. Graphs "
-            "that one runs otherwise, by more than rounding or in a verdict, are not shipped."
-        )
-        yield _engine_table(metrics)
+    yield from card_engines.sections(metrics)
     yield "### Images and groups"
     yield _split_table(metrics)
 
@@ -257,33 +251,6 @@ def _split_table(metrics: MetricsFile) -> str:
             for row in table(metrics, "splits")
         ],
     )
-
-
-def _engine_table(metrics: MetricsFile) -> str:
-    rows = table(metrics, parity.TABLE)
-    of_masks = any("mask_pixels" in row for row in rows)
-    masks = ("of a mask logit", "mask pixels that differ") if of_masks else ()
-    heads = ("engine", "images", "largest difference of a logit", *masks, "verdicts that differ")
-    return markdown(
-        (*heads, "as torch"),
-        [
-            (
-                str(row["engine"]),
-                _count(row, "n_images"),
-                f"{number(row, 'largest_difference'):.1e}",
-                *(_masks_of(row) if of_masks else ()),
-                _count(row, "verdicts_that_differ"),
-                "yes" if row["same"] else "no",
-            )
-            for row in rows
-        ],
-    )
-
-
-def _masks_of(row: Row) -> tuple[str, str]:
-    """How far an engine's masks are from torch's: every image is drawn for this."""
-    differ, drawn = _count(row, "mask_pixels_that_differ"), _count(row, "mask_pixels")
-    return f"{number(row, 'largest_mask_difference'):.1e}", f"{differ} of {drawn}"
 
 
 def _aside_table(metrics: MetricsFile) -> str:

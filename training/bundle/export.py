@@ -29,7 +29,7 @@ from hub_model.guard import Guard
 from hub_model.network import build, divided, load_state
 from hub_model.predictor import GuardedClassifier
 from hub_model.preprocess import prepare
-from training.bundle import card, graph, parity, plots
+from training.bundle import bf16, card, graph, parity, plots
 from training.bundle.parity import Parts
 from training.checkout import code_commit
 from training.scores import Scores
@@ -138,9 +138,10 @@ def _with_graphs(partial: Path, parts: Parts, state: dict[str, Tensor], shown: S
     load_state(network, state)
     written = graph.write(partial, network, parts.config.neuroguard.preprocess)
     rows = parity.check(partial, parts, shown)
-    if not parity.passes(rows):
-        for file in written:
-            file.unlink()
+    if parity.passes(rows):
+        return [*rows, *bf16.asked(partial, parts, shown)]
+    for file in written:
+        file.unlink()
     return rows
 
 

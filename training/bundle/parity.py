@@ -65,8 +65,7 @@ def check(folder: Path, parts: Parts, shown: Scores) -> list[Row]:
     for ready, masks in zip(engines, drawn, strict=True):
         found = score(ready, shown.inputs, shown.statistics)
         gap = float(np.abs(found.logits - shown.logits).max())
-        pairs = zip(parts.verdicts(found, _outlined(masks)), wanted, strict=True)
-        differ = sum(_said(one) != _said(other) for one, other in pairs)
+        differ = differing(parts.verdicts(found, _outlined(masks)), wanted)
         rows.append(_row(ready.kind, len(wanted), gap, differ, masks))
     return rows
 
@@ -74,6 +73,11 @@ def check(folder: Path, parts: Parts, shown: Scores) -> list[Row]:
 def passes(rows: list[Row]) -> bool:
     """Whether every engine says what torch says."""
     return all(row["same"] for row in rows)
+
+
+def differing(found: list[Decision], wanted: list[Decision]) -> int:
+    """How many of the verdicts say something else, or for other reasons."""
+    return sum(_said(one) != _said(other) for one, other in zip(found, wanted, strict=True))
 
 
 def _row(kind: Kind, images: int, gap: float, differ: int, masks: Drawn | None) -> Row:
