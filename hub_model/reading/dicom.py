@@ -65,7 +65,7 @@ def read_dicom(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
             header = header_of_frame(dataset, frame)
             pixels, colour, said = _shown(stored, properties, header)
             units = hounsfield(stored, header)
-            planes.append(_placed(pixels, colour, units, header, frame))
+            planes.append(_placed(pixels, colour, units, header, frame, budget))
             notes.update(said)
     return tuple(planes), tuple(sorted(notes))
 
@@ -183,6 +183,7 @@ def _placed(
     units: Hounsfield | None,
     header: Dataset,
     frame: int,
+    budget: Budget,
 ) -> Plane:
     cosines = _numbers(header.get("ImageOrientationPatient"), 6)
     normal = _normal(cosines)
@@ -191,18 +192,19 @@ def _placed(
     position = None
     if normal is not None and origin is not None:
         position = float(np.dot(normal, origin))
+    piece = Slice(
+        pixels,
+        "dicom",
+        colour,
+        position,
+        spacing,
+        place_of(header),
+        str(header.get("Modality", "")),
+        units,
+    )
     instance = header.get("InstanceNumber")
     return Plane(
-        slice=Slice(
-            pixels,
-            "dicom",
-            colour,
-            position,
-            spacing,
-            place_of(header),
-            str(header.get("Modality", "")),
-            units,
-        ),
+        slice=budget.kept(piece),
         series=str(header.get("SeriesInstanceUID", "")),
         normal=normal,
         instance=None if instance is None else int(instance),
