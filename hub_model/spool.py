@@ -35,15 +35,15 @@ class Spool:
 
     def put(self, plane: NDArray[Any]) -> Spooled:
         """The plane, in the file instead of in memory."""
-        data = np.ascontiguousarray(plane)
+        whole = np.ascontiguousarray(plane)
         with self._lock:
             start = self._end
-            self._end += data.nbytes
-        left, place = memoryview(data).cast("B"), start
+            self._end += whole.nbytes
+        left, place = whole.data.cast("B"), start
         while left:
             written = os.pwrite(self._descriptor, left, place)
             left, place = left[written:], place + written
-        return Spooled(self, start, data.shape, data.dtype)
+        return Spooled(self, start, whole.shape, whole.dtype)
 
     def read_into(self, target: memoryview, start: int) -> None:
         """Fill `target` with the bytes from `start` on.
@@ -81,5 +81,5 @@ class Spooled:
             OSError: the file cannot be read.
         """
         plane = np.empty(self.shape, self.dtype)
-        self.spool.read_into(memoryview(plane).cast("B"), self.start)
+        self.spool.read_into(plane.data.cast("B"), self.start)
         return plane

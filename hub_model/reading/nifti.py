@@ -9,6 +9,7 @@ import gzip
 import io
 import math
 import os
+from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -71,6 +72,8 @@ def _read(
         raise InputRejected(
             "truncated", f"{found} of {size} bytes of a NIfTI volume: send the whole file"
         )
+    cut = cut_of_header(header)
+    budget.planes(cut.shape[cut.axis], cut.shape[cut.rows], cut.shape[cut.columns])
     offset, dtype = int(header.get_data_offset()), header.get_data_dtype()
     voxels = Voxels(file, offset, dtype, _shape(header))
     replaced, smallest = voxels.no_numbers()
@@ -81,7 +84,8 @@ def _read(
         notes.append("a NIfTI header states no orientation, so left and right are not known")
     if replaced:
         notes.append(f"{replaced} voxels that were no numbers became the smallest value")
-    return _planes(voxels, smallest if replaced else None, header, budget), tuple(notes)
+    slices = voxels.slices(cut, smallest if replaced else None)
+    return _planes(slices, cut, header, budget), tuple(notes)
 
 
 def header_of(data: bytes) -> Nifti1Header:
@@ -161,16 +165,13 @@ def _declared_bytes(header: Nifti1Header, packed: int | None, budget: Budget) ->
 
 
 def _planes(
-    voxels: Voxels, instead: Any, header: Nifti1Header, budget: Budget
+    slices: Iterable[NDArray[Any]], cut: Cut, header: Nifti1Header, budget: Budget
 ) -> tuple[Plane, ...]:
-    cut = cut_of_header(header)
-    budget.planes(cut.shape[cut.axis], cut.shape[cut.rows], cut.shape[cut.columns])
-
     unit = _UNITS_MM.get(header.get_xyzt_units()[0])
     slope, intercept = header.get_slope_inter()
     series = object()  # a second volume is a second series
     planes = []
-    for index, pixels in enumerate(voxels.slices(cut, instead)):
+    for index, pixels in enumerate(slices):
         piece = Slice(
             _scaled(pixels, slope, intercept),
             "nifti",

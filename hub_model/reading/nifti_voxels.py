@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from hub_model.errors import InputRejected
 from hub_model.reading.nifti_cut import Cut
 
-_BAND_BYTES = 32 * 2**20  # of voxels that are held at once; a slice if that is more
+_BAND_BYTES = 32 * 2**20  # of voxels that are held at once, or what `_MOST_PASSES` makes of it
+_MOST_PASSES = 10  # through a volume that does not lie in its file slice after slice
+_PIECE_BYTES = 2**20  # read at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,13 +43,11 @@ class Voxels:
         if self.dtype.kind != "f":
             return 0, None
         bad, smallest = 0, None
-        for place in range(self.shape[2]):
-            plane = self._part(2, place, place + 1)
-            finite = plane[np.isfinite(plane)]
-            bad += plane.size - finite.size
+        for _, lines in self._lines(0, self.shape[1] * self.shape[2]):
+            finite = lines[np.isfinite(lines)]
+            bad += lines.size - finite.size
             if finite.size:
-                low = finite.min()
-                smallest = low if smallest is None else min(smallest, low)
+                smallest = finite.min() if smallest is None else min(smallest, finite.min())
         if smallest is None:
             raise InputRejected("bad_values", "a NIfTI volume without any finite value")
         return bad, smallest
@@ -60,29 +61,38 @@ class Voxels:
         """
         axis, backwards = cut.across
         count = self.shape[axis]
-        size = self.dtype.itemsize * self.shape[0] * self.shape[1] * self.shape[2] // count
-        step = max(1, _BAND_BYTES // size)
+        size = self.dtype.itemsize * math.prod(self.shape) // count
+        step = max(1, _BAND_BYTES // size, math.ceil(count / _MOST_PASSES))
         for start in range(0, count, step):
             stop = min(count, start + step)
-            band = self._part(
-                axis, *((count - stop, count - start) if backwards else (start, stop))
-            )
+            ends = (count - stop, count - start) if backwards else (start, stop)
+            band = self._band(axis, *ends)
             if instead is not None:
                 band = np.where(np.isfinite(band), band, instead)
             yield from cut.slices(band)
 
-    def _part(self, axis: int, start: int, stop: int) -> NDArray[Any]:
+    def _band(self, axis: int, start: int, stop: int) -> NDArray[Any]:
         """The volume from `start` to `stop` along one axis of the array."""
         columns, rows, planes = self.shape
-        first, last = (start, stop) if axis == 1 else (0, rows)
-        places = range(start, stop) if axis == 2 else range(planes)
-        kept = slice(start, stop) if axis == 0 else slice(columns)
-        part = np.empty(
-            (len(range(columns)[kept]), last - first, len(places)), self.dtype, order="F"
-        )
-        for number, place in enumerate(places):
-            self.file.seek(self.offset + self.dtype.itemsize * columns * (place * rows + first))
-            read = self.file.read(self.dtype.itemsize * columns * (last - first))
-            plane = np.frombuffer(read, self.dtype).reshape(columns, last - first, order="F")
-            part[:, :, number] = plane[kept]
-        return part
+        first = [0, 0, 0]
+        first[axis] = start
+        shape = [columns, rows, planes]
+        shape[axis] = stop - start
+        band = np.empty(shape[::-1], self.dtype)
+        ends = (start * rows, stop * rows) if axis == 2 else (0, planes * rows)
+        for number, lines in self._lines(*ends):
+            place, row = np.divmod(np.arange(number, number + len(lines)), rows)
+            kept = (start <= row) & (row < stop) if axis == 1 else slice(None)
+            part = lines[kept, first[0] : first[0] + shape[0]]
+            band[place[kept] - first[2], row[kept] - first[1]] = part
+        return band.transpose()
+
+    def _lines(self, first: int, end: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Lines along the first axis, some at a time: the number of the first, `(N, columns)`."""
+        columns = self.shape[0]
+        length = self.dtype.itemsize * columns
+        step = max(1, _PIECE_BYTES // length)
+        for start in range(first, end, step):
+            self.file.seek(self.offset + start * length)
+            read = self.file.read((min(end, start + step) - start) * length)
+            yield start, np.frombuffer(read, self.dtype).reshape(-1, columns)
