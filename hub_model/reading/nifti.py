@@ -107,7 +107,7 @@ def _opened(file: IO[bytes]) -> tuple[IO[bytes], bytes]:
     stream, head = file, file.read(_HEADER_BYTES)
     if not is_nifti(head):
         file.seek(0)
-        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb"))
         head = stream.read(_HEADER_BYTES)
     if not is_nifti(head):
         raise InputRejected(

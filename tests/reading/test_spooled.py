@@ -44,7 +44,7 @@ import resource, sys, tempfile
 from hub_model.errors import InputRejected
 from hub_model.reading import Limits, read_case, unread
 unread._MEMORY_BYTES = 1
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 tempfile.tempdir = sys.argv[2]
 try:
     read_case(sys.argv[1], limits=Limits(memory_bytes=0))
@@ -137,7 +137,7 @@ def test_a_full_disk_refuses_the_case_and_says_what_to_do(tmp_path, temporary, k
     data = archive({str(n): d for n, d in enumerate(stack(20))}) if kind == "files" else CASES[kind]
     (tmp_path / "case").write_bytes(data)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, str(tmp_path / "case"), str(temporary)],
+        [sys.executable, "-B", "-W", "error", "-c", PROGRAM, str(tmp_path / "case"), str(temporary)],
         capture_output=True,
         text=True,
         check=True,
