@@ -149,7 +149,7 @@ def _content(path: Path, budget: Budget) -> File:
             size, head = os.fstat(stream.fileno()).st_size, stream.read(HEAD_BYTES)
             if (content := content_of(head)) in IN_PIECES:
                 budget.sent(size)
-                return Unread(content, partial(path.open, "rb"))
+                return Unread(content, lambda: path.open("rb"))
             if size > limit:
                 return _too_large(size, limit)
             return _checked(head + stream.read(limit + 1 - len(head)), budget)

@@ -137,7 +137,16 @@ def test_a_full_disk_refuses_the_case_and_says_what_to_do(tmp_path, temporary, k
     data = archive({str(n): d for n, d in enumerate(stack(20))}) if kind == "files" else CASES[kind]
     (tmp_path / "case").write_bytes(data)
     done = subprocess.run(
-        [sys.executable, "-B", "-W", "error", "-c", PROGRAM, str(tmp_path / "case"), str(temporary)],
+        [
+            sys.executable,
+            "-B",
+            "-W",
+            "error",
+            "-c",
+            PROGRAM,
+            str(tmp_path / "case"),
+            str(temporary),
+        ],
         capture_output=True,
         text=True,
         check=True,
