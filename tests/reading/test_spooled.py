@@ -44,7 +44,7 @@ import resource, sys, tempfile
 from hub_model.errors import InputRejected
 from hub_model.reading import Limits, read_case, unread
 unread._MEMORY_BYTES = 1
-resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 tempfile.tempdir = sys.argv[2]
 try:
     read_case(sys.argv[1], limits=Limits(memory_bytes=0))
