@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hub_model.spool import Spooled
+
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 Hounsfield = NDArray[np.int16]
 Vector = tuple[float, float, float]
@@ -40,26 +42,47 @@ class Slice:
     """One plane of grey values, brighter = more signal, as a viewer would show it.
 
     Args:
-        pixels: `(H, W)` uint8, uint16 or float32. DICOM: after modality LUT, VOI LUT and the
-            inversion of MONOCHROME1, in that order (PS3.4 N.2). NIfTI: after slope and intercept.
+        plane: `(H, W)` uint8, uint16 or float32, or where in a file it lies; see `pixels`.
         kind: what it was read from.
         colour: mean spread between the colour channels, 0-1; 0 for grey files.
         position: mm along the slice normal, or None where the file does not say.
         spacing: mm between rows and between columns, or None where the file does not say.
         place: where the pixels lie in the patient, or None where the file does not say.
         modality: DICOM modality that the file states, e.g. "MR"; "" where it states none.
-        hounsfield: `(H, W)` int16 of a CT slice, before any window: `AIR` and above, or `PADDING`;
-            None where the file does not say what its values mean.
+        units: `(H, W)` int16 of a CT slice, or where in a file they lie; see `hounsfield`.
     """
 
-    pixels: Pixels
+    plane: Pixels | Spooled
     kind: Kind
     colour: float = 0.0
     position: float | None = None
     spacing: tuple[float, float] | None = None
     place: Place | None = None
     modality: str = ""
-    hounsfield: Hounsfield | None = None
+    units: Hounsfield | Spooled | None = None
+
+    @property
+    def pixels(self) -> Pixels:
+        """`(H, W)` grey values; of a large case read from a file, so ask once.
+
+        DICOM: after modality LUT, VOI LUT and the inversion of MONOCHROME1, in that order (PS3.4
+        N.2). NIfTI: after slope and intercept.
+        """
+        return self.plane.read() if isinstance(self.plane, Spooled) else self.plane
+
+    @property
+    def hounsfield(self) -> Hounsfield | None:
+        """`(H, W)` of a CT slice before any window: `AIR` and above, or `PADDING`.
+
+        Read as `pixels` is. None, as `units` is, where the file does not say what its values mean.
+        """
+        return self.units.read() if isinstance(self.units, Spooled) else self.units
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.plane.shape
+        return int(rows), int(columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

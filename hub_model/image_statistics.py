@@ -88,7 +88,7 @@ def table(rows: Sequence[Floats]) -> Floats:
 
 def _box(piece: Slice, prepared: Prepared) -> tuple[float, float, float]:
     """Aspect of the slice as read, and share and aspect of the crop."""
-    height, width = piece.pixels.shape
+    height, width = piece.shape
     top, bottom, left, right = prepared.box
     tall, wide = bottom - top, right - left
     return float(np.log(height / width)), tall * wide / (height * width), float(np.log(tall / wide))
@@ -134,7 +134,8 @@ def _detail_as_read(piece: Slice, prepared: Prepared) -> float:
     Of a CT slice in its units: which window its header asks for says nothing of the slice.
     """
     top, bottom, left, right = prepared.box
-    pixels = piece.pixels if piece.hounsfield is None else np.maximum(piece.hounsfield, AIR)
+    units = piece.hounsfield
+    pixels = piece.pixels if units is None else np.maximum(units, AIR)
     read = pixels[top : bottom : max(1, (bottom - top) // CELLS), left:right]
     lines = read.astype(np.float64)
     contrast = float(lines.std())

@@ -106,22 +106,20 @@ def shown(piece: Slice, spec: PreprocessSpec) -> NDArray[np.uint8]:
         `(H, W)` uint8; black where `prepare` is.
     """
     if spec.window == "hu":
-        if piece.hounsfield is None:
-            return np.zeros(piece.pixels.shape, np.uint8)
-        return windows.picture(
-            windows.cleaned(piece.hounsfield, spec.floor_percentile)[0], spec.windows
-        )
+        if (units := piece.hounsfield) is None:
+            return np.zeros(piece.shape, np.uint8)
+        return windows.picture(windows.cleaned(units, spec.floor_percentile)[0], spec.windows)
     pixels = _as_integers(piece.pixels)
     return np.asarray(_window(pixels, _histogram(pixels), spec))
 
 
 def _of_units(piece: Slice, spec: PreprocessSpec) -> Prepared:
     """The same of a CT slice, by its Hounsfield units and whatever window its header asks for."""
-    height, width = piece.pixels.shape
+    height, width = piece.shape
     box = (0, height, 0, width)
-    if piece.hounsfield is None:
+    if (units := piece.hounsfield) is None:
         return Prepared(np.zeros((spec.size, spec.size), np.uint8), box, 1)
-    plane, seen = windows.cleaned(piece.hounsfield, spec.floor_percentile)
+    plane, seen = windows.cleaned(units, spec.floor_percentile)
     if spec.skull_percentile is not None:
         box = windows.skull_box(plane, seen, spec.skull_percentile, spec.crop_margin)
     grey = windows.picture(plane[box[0] : box[1], box[2] : box[3]], spec.windows)

@@ -23,7 +23,7 @@ def unfit(piece: Slice, spec: PreprocessSpec, modality: str) -> tuple[Reason, ..
     """
     if modality in _SCANS and piece.modality in _SCANS and piece.modality != modality:
         return (Reason.OTHER_MODALITY,)
-    if spec.window == "hu" and piece.hounsfield is None:
+    if spec.window == "hu" and piece.units is None:
         return (Reason.NO_HOUNSFIELD_UNITS,)
     return ()
 
@@ -41,7 +41,7 @@ def reasons(
     """
     image = prepared.image
     found = []
-    if min(piece.pixels.shape) < limits.min_side:
+    if min(piece.shape) < limits.min_side:
         found.append(Reason.TOO_SMALL)
     if prepared.levels < limits.min_levels:
         found.append(Reason.BLANK)

@@ -206,9 +206,9 @@ def on_slices(case: Case, found: Explained, spec: PreprocessSpec) -> tuple[Mask,
     """
     places, drawn = _places(found, spec), {one.index: one.mask for one in found.masks}
     return tuple(
-        mask_on_slice(drawn[index], places[index], _shape(case, index))
+        mask_on_slice(drawn[index], places[index], case.slices[index].shape)
         if index in drawn
-        else np.zeros(piece.pixels.shape, bool)
+        else np.zeros(piece.shape, bool)
         for index, piece in enumerate(case.slices)
     )
 
@@ -219,11 +219,6 @@ def _places(found: Explained, spec: PreprocessSpec) -> dict[int, Placement]:
         one.index: preprocess.placement(found.examined[one.index].prepared.box, spec)
         for one in found.masks
     }
-
-
-def _shape(case: Case, index: int) -> tuple[int, int]:
-    height, width = case.slices[index].pixels.shape
-    return int(height), int(width)
 
 
 def _doubt(classifier: GuardedClassifier, case: Case, found: Explained) -> CaseDoubt:
@@ -334,7 +329,7 @@ def _of_slices(
             index,
             float(entropy),
             float(information),
-            on_slice(plane, places[index], _shape(case, index)),
+            on_slice(plane, places[index], case.slices[index].shape),
         )
         for index, entropy, information, plane in rows
     ]

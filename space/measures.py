@@ -80,7 +80,7 @@ def measures(piece: Slice, prepared: Prepared, foreground_threshold: float) -> M
     """
     image = prepared.image
     return Measures(
-        side=min(piece.pixels.shape),
+        side=min(piece.shape),
         levels=prepared.levels,
         contrast=float(image.std()) / 255,
         foreground=float(np.count_nonzero(image > foreground_threshold * 255)) / image.size,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import itertools
+import subprocess
+import sys
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,10 +19,31 @@ from hub_model.engine import MAX_BATCH
 from hub_model.guard import Features
 from hub_model.predictor import GuardedClassifier
 from hub_model.preprocess import Prepared
+from hub_model.reading import Limits, read_bytes
+from hub_model.spool import Spooled
+from tests.reading.samples import AXIAL, archive, dicom, nifti, raster
 from tests.untrained import write_untrained
 
 SLICES = 2 * MAX_BATCH + 20
 BLANK_EVERY = 7
+SIDE = 256  # pixels of a slice in a case whose memory is measured: 262 kB each
+MOST_MIB = 24  # that hundreds of slices more may take; their planes are more than five times that
+FRESH = """
+import sys
+from functools import partial
+from hub_model.ahead import ahead
+from hub_model.contract import PreprocessSpec
+from hub_model.preprocess import prepare
+from hub_model.reading import Limits, read_case
+
+case = read_case(sys.argv[1], limits=Limits(memory_bytes=4 * 2**20))
+spec = PreprocessSpec.model_validate_json(sys.argv[2])
+for _ in ahead(partial(prepare, spec=spec), case.slices, threads=2, most=64):
+    pass
+with open("/proc/self/status") as status:
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+print(len(case.slices), peak / 1024)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +122,52 @@ def test_what_fails_fails_where_it_is_asked_for():
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_a_case_that_lies_in_a_file_is_judged_as_one_in_memory(classifier, case):
+    files = {f"{number:03}": raster(piece.pixels) for number, piece in enumerate(case.slices)}
+    spooled = read_bytes(archive(files), limits=Limits(memory_bytes=0))
+    assert all(isinstance(piece.plane, Spooled) for piece in spooled.slices)
+    one, other = classifier.evidence(case), classifier.evidence(spooled)
+    assert one.logits.tobytes() == other.logits.tobytes()
+    assert one.p_in_domain.tobytes() == other.p_in_domain.tobytes()
+    assert classifier.predict(case).to_dict() == classifier.predict(spooled).to_dict()
+
+
+def volume(path, count):
+    """A NIfTI of `count` slices."""
+    head = nifti(np.zeros((1, 1, 1), np.int16), dim=[3, SIDE, SIDE, count, 1, 1, 1, 1])
+    plane = np.arange(SIDE * SIDE, dtype=np.int16).tobytes()
+    with path.open("wb") as file:
+        file.write(head[:352])
+        for _ in range(count):
+            file.write(plane)
+
+
+def series(path, count):
+    """A ZIP of `count` DICOM files."""
+    plane = np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE)
+    there = {"ImageOrientationPatient": AXIAL, "ImagePositionPatient": [0, 0, 1234]}
+    one = dicom(plane, **there)
+    with zipfile.ZipFile(path, "w") as packed:
+        for number in range(count):
+            packed.writestr(f"{number:04}", one.replace(b"1234", f"{1000 + number}".encode()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads its peak memory from /proc")
+@pytest.mark.parametrize(("write", "few", "many"), [(volume, 100, 1000), (series, 60, 600)])
+def test_the_memory_of_a_case_does_not_grow_with_its_slices(tmp_path, classifier, write, few, many):
+    spec, peaks = classifier.engine.preprocess.model_dump_json(), []
+    for count in (few, many):
+        write(tmp_path / str(count), count)
+        done = subprocess.run(
+            [sys.executable, "-c", FRESH, str(tmp_path / str(count)), spec],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        read, peak = done.stdout.split()
+        assert int(read) == count
+        peaks.append(float(peak))
+    assert peaks[1] - peaks[0] < MOST_MIB
+    assert (many - few) * SIDE * SIDE * 4 / 2**20 > 5 * MOST_MIB

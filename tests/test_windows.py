@@ -59,7 +59,7 @@ def head(side=128, at=(64, 60), radii=(40, 32), padding=None):
 
 
 def slice_of(units):
-    return Slice(np.zeros(units.shape, np.float32), "dicom", modality="CT", hounsfield=units)
+    return Slice(np.zeros(units.shape, np.float32), "dicom", modality="CT", units=units)
 
 
 def window(units, one):

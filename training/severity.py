@@ -163,12 +163,12 @@ def distorted(
     low, high = float(pixels.min()), float(pixels.max())
     plane = (pixels - low) / max(high - low, np.finfo(np.float64).tiny)
     found = np.rint(255 * np.clip(distortion.change(plane, level, rng), 0, 1)).astype(np.uint8)
-    if piece.hounsfield is None:
-        return replace(piece, pixels=found)
-    units = np.maximum(piece.hounsfield, AIR).astype(np.float64)
+    if (read := piece.hounsfield) is None:
+        return replace(piece, plane=found)
+    units = np.maximum(read, AIR).astype(np.float64)
     air, span = float(units.min()), max(float(np.ptp(units)), 1.0)
     changed = air + span * np.clip(distortion.change((units - air) / span, level, rng), 0, 1)
-    return replace(piece, pixels=found, hounsfield=np.rint(changed).astype(np.int16))
+    return replace(piece, plane=found, units=np.rint(changed).astype(np.int16))
 
 
 def _row(

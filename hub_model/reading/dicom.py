@@ -68,7 +68,7 @@ def read_dicom(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
             header = header_of_frame(dataset, frame)
             pixels, colour, said = _shown(stored, properties, header)
             units = hounsfield(stored, header)
-            planes.append(_placed(pixels, colour, units, header, frame))
+            planes.append(_placed(pixels, colour, units, header, frame, budget))
             notes.update(said)
     return tuple(planes), tuple(sorted(notes))
 
@@ -186,24 +186,26 @@ def _placed(
     units: Hounsfield | None,
     header: Dataset,
     frame: int,
+    budget: Budget,
 ) -> Plane:
     lying = _lying(header)
     _, normal, origin, spacing = lying
     position = None
     if normal is not None and origin is not None:
         position = float(np.dot(normal, origin))
+    piece = Slice(
+        pixels,
+        "dicom",
+        colour,
+        position,
+        spacing,
+        _place(*lying),
+        str(header.get("Modality", "")),
+        units,
+    )
     instance = header.get("InstanceNumber")
     return Plane(
-        slice=Slice(
-            pixels,
-            "dicom",
-            colour,
-            position,
-            spacing,
-            _place(*lying),
-            str(header.get("Modality", "")),
-            units,
-        ),
+        slice=budget.kept(piece),
         series=str(header.get("SeriesInstanceUID", "")),
         normal=normal,
         instance=None if instance is None else int(instance),

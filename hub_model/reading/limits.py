@@ -1,4 +1,9 @@
-"""How much an upload may ask for. Every number is a named constant and a field of `Limits`.
+"""How much a case may ask for. Every number is a named constant and a field of `Limits`.
+
+The planes of a case lie in memory up to `MAX_MEMORY_BYTES` and from there on in a temporary file,
+so `MAX_TOTAL_PIXELS` bounds a disk: 4 bytes a pixel and 2 more of a CT slice, 3.2 GB of the largest
+case. Uploads may be as large, since a server reads one case at a time; what it receives is kept for
+all who wait, so a request has a limit of its own, `MAX_UPLOAD_BYTES`.
 
 Sizes are checked against what a header declares before anything is decoded, and once more against
 what really arrives while it is inflated: a declared size is never believed.
@@ -6,13 +11,21 @@ what really arrives while it is inflated: a declared size is never believed.
 
 from __future__ import annotations
 
+import errno
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
+from hub_model.case import Slice
 from hub_model.errors import InputRejected
+from hub_model.spool import Spool
 
-MAX_FILE_BYTES = 320 * 2**20  # one file; a 16-bit volume of 512 x 512 x 600 voxels fits
-MAX_TOTAL_BYTES = 512 * 2**20  # all files of a case, as sent and after inflating
+MAX_FILE_BYTES = 320 * 2**20  # an image or DICOM file, which is held as a whole while it is decoded
+MAX_TOTAL_BYTES = 1280 * 2**20  # all files of a case, as sent and after inflating; 2,048 slices of
+# 512 x 512 pixels in 16 bits with their headers fit, and 600 of them as a volume of 64 bits
+MAX_UPLOAD_BYTES = 512 * 2**20  # the files of a request to a server
+MAX_MEMORY_BYTES = 64 * 2**20  # planes of a case that stay in memory; the others lie in a file
 MAX_ENTRIES = 2_500  # files of a folder or entries of an archive; the slices, and what lies by them
 MAX_RATIO = 100  # inflated bytes a compressed byte; slices of a real scan inflate 2 to 20 times
 RATIO_FREE_BYTES = 32 * 2**20  # below this a ratio says nothing: blank slices inflate 1000 times
@@ -24,7 +37,7 @@ MAX_SLICES = 2_048  # planes of a case
 MAX_DAMAGED = (
     20  # files with damaged pixels; a codec may search each for seconds before it gives up
 )
-MAX_TOTAL_PIXELS = 160_000_000  # all planes of a case, which stay in memory; 640 MB as float32
+MAX_TOTAL_PIXELS = MAX_SLICES * 512 * 512  # all planes of a case
 
 
 class CaseLimit(InputRejected):
@@ -36,8 +49,10 @@ class Limits:
     """The most that one case may be. A larger case is refused with the limit and the value found.
 
     Args:
-        file_bytes: bytes of one file, as sent and after inflating.
+        file_bytes: bytes of one file, as sent and after inflating; archives and volumes, which are
+            read in pieces, count in `total_bytes` alone.
         total_bytes: bytes of all files, counted twice: as sent, and after inflating.
+        memory_bytes: bytes of planes that stay in memory.
         entries: files of a folder or an upload, entries of an archive.
         ratio: inflated bytes for each compressed byte, of an archive or a gzip file.
         ratio_free_bytes: inflated bytes up to which the ratio is not asked.
@@ -52,6 +67,7 @@ class Limits:
 
     file_bytes: int = MAX_FILE_BYTES
     total_bytes: int = MAX_TOTAL_BYTES
+    memory_bytes: int = MAX_MEMORY_BYTES
     entries: int = MAX_ENTRIES
     ratio: int = MAX_RATIO
     ratio_free_bytes: int = RATIO_FREE_BYTES
@@ -71,10 +87,28 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+@contextmanager
+def room() -> Iterator[None]:
+    """Writing to a temporary file; nothing else must be done inside.
+
+    Raises:
+        CaseLimit: ``"no_room"``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CaseLimit(
+            "no_room",
+            "a case too large for memory, and no room for it in the temporary folder "
+            f"({errno.errorcode.get(error.errno or 0, type(error).__name__)}): free some there, or "
+            "name another folder in TMPDIR",
+        ) from None
+
+
 class Budget:
     """What is left of a case's limits; the threads that read its files share one.
 
-    Every method is called before the bytes or pixels it announces are made.
+    Every method but `kept` is called before the bytes or pixels it announces are made.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -86,6 +120,8 @@ class Budget:
         self._damaged = 0
         self._slices = 0
         self._pixels = 0
+        self._held = 0
+        self._spool: Spool | None = None
 
     def file(self) -> None:
         """Count one file.
@@ -169,6 +205,25 @@ class Budget:
                     limit=limits.total_pixels,
                     actual=self._pixels,
                 )
+
+    def kept(self, piece: Slice) -> Slice:
+        """The same slice; its planes lie in a file from where memory has no more place for them.
+
+        Raises:
+            CaseLimit: ``"no_room"`` in the temporary folder.
+        """
+        pixels, units = piece.pixels, piece.hounsfield
+        size = pixels.nbytes + (0 if units is None else units.nbytes)
+        with self._lock:
+            if self._held + size <= self.limits.memory_bytes:
+                self._held += size
+                return piece
+            if self._spool is None:
+                with room():
+                    self._spool = Spool()
+        with room():
+            put = self._spool.put
+            return replace(piece, plane=put(pixels), units=None if units is None else put(units))
 
 
 def refuse_plane(rows: int, columns: int, limits: Limits) -> None:

@@ -1,11 +1,16 @@
-"""Slices of a NIfTI volume, laid out as radiologists look at them; `nifti_cut` says how."""
+"""Slices of a NIfTI volume, laid out as radiologists look at them; `nifti_cut` says how.
+
+The volume is never held as a whole.
+"""
 
 from __future__ import annotations
 
 import gzip
 import io
 import math
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +20,10 @@ from hub_model.errors import InputRejected
 from hub_model.reading.content import is_nifti
 from hub_model.reading.limits import Budget
 from hub_model.reading.nifti_cut import Cut, cut_of
+from hub_model.reading.nifti_voxels import Voxels
 from hub_model.reading.refusals import refused_as
 from hub_model.reading.series import Plane
+from hub_model.reading.unread import inflated
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -26,11 +33,11 @@ _UNITS_MM = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 _DAMAGED = "a NIfTI file that is truncated or damaged: send the whole file"
 
 
-def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[str, ...]]:
+def read_nifti(file: IO[bytes], budget: Budget) -> tuple[tuple[Plane, ...], tuple[str, ...]]:
     """The slices of a volume in the order of their positions, and notes for the warnings.
 
     Args:
-        data: a single-file NIfTI-1 or NIfTI-2, plain or in gzip.
+        file: a single-file NIfTI-1 or NIfTI-2, plain or in gzip, to be read in any order.
         budget: what may still be read; no more is inflated than the header declares.
 
     Returns:
@@ -46,34 +53,43 @@ def read_nifti(data: bytes, budget: Budget) -> tuple[tuple[Plane, ...], tuple[st
     from nibabel.wrapstruct import WrapStructError
 
     with refused_as("bad_nifti", _DAMAGED, HeaderDataError, OrientationError, WrapStructError):
-        packed = not is_nifti(data)
-        stream, head = _opened(data)
+        sent = file.seek(0, os.SEEK_END)
+        stream, head = _opened(file)
         header = _header(head)
-        shape = _shape(header)
-        size = _declared_bytes(header, shape, len(data) if packed else None, budget)
-        if packed:
-            budget.inflated(size)
-            data = head + stream.read(max(0, size - len(head)))
-            stream.read(1)  # the checksum is compared at the end only
-        if len(data) < size:
-            raise InputRejected(
-                "truncated", f"{len(data)} of {size} bytes of a NIfTI volume: send the whole file"
-            )
-        offset = int(header.get_data_offset())
-        raw = np.frombuffer(data, header.get_data_dtype(), math.prod(shape), offset)
-        raw, replaced = _finite(raw.reshape(shape, order="F"))
-        notes = []
-        if volumes := math.prod(header.get_data_shape()[3:]) - 1:
-            notes.append(f"only the first of {volumes + 1} volumes of a file was read")
-        if not int(header["sform_code"]) and not int(header["qform_code"]):
-            notes.append("a NIfTI header states no orientation, so left and right are not known")
-        if replaced:
-            notes.append(f"{replaced} voxels that were no numbers became the smallest value")
-        return _planes(raw, header, budget), tuple(notes)
+        if stream is file:
+            return _read(file, header, _declared_bytes(header, None, budget), budget)
+        size = _declared_bytes(header, sent, budget)
+        budget.inflated(size)
+        with inflated(head, stream, size) as unpacked:
+            return _read(unpacked, header, size, budget)
+
+
+def _read(
+    file: IO[bytes], header: Nifti1Header, size: int, budget: Budget
+) -> tuple[tuple[Plane, ...], tuple[str, ...]]:
+    """The same of an unpacked file whose first volume ends after `size` bytes."""
+    if (found := file.seek(0, os.SEEK_END)) < size:
+        raise InputRejected(
+            "truncated", f"{found} of {size} bytes of a NIfTI volume: send the whole file"
+        )
+    cut = cut_of_header(header)
+    budget.planes(cut.shape[cut.axis], cut.shape[cut.rows], cut.shape[cut.columns])
+    offset, dtype = int(header.get_data_offset()), header.get_data_dtype()
+    voxels = Voxels(file, offset, dtype, _shape(header))
+    replaced, smallest = voxels.no_numbers()
+    notes = []
+    if volumes := math.prod(header.get_data_shape()[3:]) - 1:
+        notes.append(f"only the first of {volumes + 1} volumes of a file was read")
+    if not int(header["sform_code"]) and not int(header["qform_code"]):
+        notes.append("a NIfTI header states no orientation, so left and right are not known")
+    if replaced:
+        notes.append(f"{replaced} voxels that were no numbers became the smallest value")
+    slices = voxels.slices(cut, smallest if replaced else None)
+    return _planes(slices, cut, header, budget), tuple(notes)
 
 
 def header_of(data: bytes) -> Nifti1Header:
-    """The header of a file that `read_nifti` has taken.
+    """The header of a file that `read_nifti` has taken, from its beginning.
 
     Raises:
         InputRejected: ``"bad_nifti"`` or ``"not_an_image"``.
@@ -82,13 +98,17 @@ def header_of(data: bytes) -> Nifti1Header:
     from nibabel.wrapstruct import WrapStructError
 
     with refused_as("bad_nifti", _DAMAGED, HeaderDataError, WrapStructError):
-        return _header(_opened(data)[1])
+        return _header(_opened(io.BytesIO(data))[1])
 
 
-def _opened(data: bytes) -> tuple[io.BytesIO | gzip.GzipFile, bytes]:
-    """A stream of the file, unpacked, and the bytes of its header, which are read from it."""
-    stream = io.BytesIO(data) if is_nifti(data) else gzip.GzipFile(fileobj=io.BytesIO(data))
-    head = stream.read(_HEADER_BYTES)
+def _opened(file: IO[bytes]) -> tuple[IO[bytes], bytes]:
+    """The file, or a stream of what is in it, and the bytes of the header, which are read of it."""
+    file.seek(0)
+    stream, head = file, file.read(_HEADER_BYTES)
+    if not is_nifti(head):
+        file.seek(0)
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb"))
+        head = stream.read(_HEADER_BYTES)
     if not is_nifti(head):
         raise InputRejected(
             "not_an_image", "a gzip file of something else than NIfTI: send it unpacked"
@@ -115,24 +135,22 @@ def _shape(header: Nifti1Header) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-def _declared_bytes(
-    header: Nifti1Header, shape: tuple[int, int, int], packed: int | None, budget: Budget
-) -> int:
+def _declared_bytes(header: Nifti1Header, packed: int | None, budget: Budget) -> int:
     """Bytes up to the end of the first volume, which is where reading ends.
 
     Args:
         header: the file's header.
-        shape: voxels along the three axes of space.
         packed: bytes of the gzip file, or None for a plain one.
         budget: its limits hold for what the header declares.
     """
+    shape = _shape(header)
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         raise InputRejected(
             "unsupported", f"NIfTI voxels of type {dtype}: send grey values (integers or floats)"
         )
     size = int(header.get_data_offset()) + math.prod(shape) * dtype.itemsize
-    limit = budget.limits.file_bytes
+    limit = budget.limits.total_bytes
     if packed is not None:
         limit = min(limit, budget.limits.inflated_bytes(packed))
     if size > limit:
@@ -146,26 +164,14 @@ def _declared_bytes(
     return size
 
 
-def _finite(raw: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """Voxels that are no numbers take the smallest value; and how many they were."""
-    if raw.dtype.kind != "f":
-        return raw, 0
-    finite = np.isfinite(raw)
-    bad = int(raw.size - np.count_nonzero(finite))
-    if bad == raw.size:
-        raise InputRejected("bad_values", "a NIfTI volume without any finite value")
-    return (np.where(finite, raw, raw[finite].min()), bad) if bad else (raw, 0)
-
-
-def _planes(raw: NDArray[Any], header: Nifti1Header, budget: Budget) -> tuple[Plane, ...]:
-    cut = cut_of_header(header)
-    budget.planes(cut.shape[cut.axis], cut.shape[cut.rows], cut.shape[cut.columns])
-
+def _planes(
+    slices: Iterable[NDArray[Any]], cut: Cut, header: Nifti1Header, budget: Budget
+) -> tuple[Plane, ...]:
     unit = _UNITS_MM.get(header.get_xyzt_units()[0])
     slope, intercept = header.get_slope_inter()
     series = object()  # a second volume is a second series
     planes = []
-    for index, pixels in enumerate(cut.slices(raw)):
+    for index, pixels in enumerate(slices):
         piece = Slice(
             _scaled(pixels, slope, intercept),
             "nifti",
@@ -175,7 +181,7 @@ def _planes(raw: NDArray[Any], header: Nifti1Header, budget: Budget) -> tuple[Pl
             else (float(cut.sizes[cut.rows]) * unit, float(cut.sizes[cut.columns]) * unit),
             place=None if unit is None else cut.place(index, unit),
         )
-        planes.append(Plane(piece, series, cut.normal, instance=index, frame=index))
+        planes.append(Plane(budget.kept(piece), series, cut.normal, instance=index, frame=index))
     return tuple(planes)
 
 

@@ -60,8 +60,14 @@ class Cut:
         x, y, z = (float(part) for part in self.affine[:3, self.axis] / self.sizes[self.axis])
         return x, y, z
 
+    @property
+    def across(self) -> tuple[int, bool]:
+        """Axis of the array that runs from slice to slice, and whether it does so backwards."""
+        axis = int(np.flatnonzero(self.turn[:, 0] == self.axis)[0])
+        return axis, bool(self.turn[axis, 1] < 0)
+
     def slices(self, volume: NDArray[Any]) -> NDArray[Any]:
-        """`(S, H, W)` view of an array as it lies in the file."""
+        """`(S, H, W)` view of an array as it lies in the file, or of a part along `across`."""
         from nibabel.orientations import apply_orientation
 
         stack = np.moveaxis(apply_orientation(volume, self.turn), self.axis, 0)

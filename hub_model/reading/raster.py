@@ -43,14 +43,14 @@ def read_raster(data: bytes, budget: Budget) -> tuple[Slice, ...]:
             raise InputRejected("unsupported", f"{header.samples} channels: send grey or RGB")
         if header.syntax is not None:
             budget.planes(1, header.rows, header.columns)
-            return (_slice_of_array(decode(data, header), header.precision),)
+            return (budget.kept(_slice_of_array(decode(data, header), header.precision)),)
     with refused_as("bad_raster", _DAMAGED, *_BOMBS), _opened(data, budget.limits.pixels) as image:
         if image.format == "TIFF":
             return _pages(image, budget)
         if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
             raise InputRejected("unsupported", "an animated image: send one still image a slice")
         budget.planes(1, image.height, image.width)
-        return (_slice_of(image),)
+        return (budget.kept(_slice_of(image)),)
 
 
 def grey_and_colour(image: Image.Image) -> tuple[NDArray[np.uint8], float]:
@@ -91,7 +91,7 @@ def _pages(image: Image.Image, budget: Budget) -> tuple[Slice, ...]:
     while True:
         refuse_frames(len(slices) + 1, budget.limits)
         budget.planes(1, image.height, image.width)
-        slices.append(_slice_of(image))
+        slices.append(budget.kept(_slice_of(image)))
         try:
             image.seek(len(slices))
         except EOFError:

@@ -147,7 +147,7 @@ def _several(stacks: Sequence[Sequence[Plane]]) -> SeveralSeriesError:
 def _found(number: int, stack: Sequence[Plane]) -> Found:
     first = stack[0].slice
     modality = first.modality if first.modality in _MODALITIES else ""
-    rows, columns = first.pixels.shape[:2]
+    rows, columns = first.shape
     return Found(number, modality, plane_name(stack[0].normal), len(stack), rows, columns)
 
 

@@ -1,16 +1,19 @@
 """Files, folders and bytes into one `Case`; the only way in.
 
 Files are opened one after the other and decoded in threads, a few ahead of the one that is waited
-for, so that no more than those are held undecoded. One file that cannot be read among many becomes
-a warning; a limit of the whole case, or no file that can be read, ends the reading.
+for, so that no more than those are held undecoded; archives and volumes are never held whole. One
+file that cannot be read among many becomes a warning; a limit of the whole case, or no file that
+can be read, ends the reading.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -23,12 +26,15 @@ from hub_model.reading.limits import DEFAULT_LIMITS, Budget, CaseLimit, Limits
 from hub_model.reading.raster import read_raster
 from hub_model.reading.refusals import summary
 from hub_model.reading.series import Plane, arrange, checked
+from hub_model.reading.unread import IN_PIECES, Unread
 
 MAX_THREADS = 8  # decoding more at once gains nothing and holds more
 AHEAD = 2  # files in work for each thread
 _DAMAGED = ("truncated", "bad_raster")  # codes of files that were decoded in vain
 
-File = bytes | InputRejected  # a file's content, or why it could not be had
+_BEGINNING = 2**20  # bytes of a volume, packed or not, that its header lies in
+
+File = bytes | Unread | InputRejected  # a file's content, where to read it, or why it is not there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +64,8 @@ def read_case(
 
     Returns:
         At least one slice. DICOM slices are in the order of their positions, raster images in the
-        order sent.
+        order sent. What `Limits.memory_bytes` has no place for lies in a temporary file that has no
+        name and goes with the last slice in it.
 
     Raises:
         SeveralSeriesError: there are several, and `series` does not say which.
@@ -80,13 +87,15 @@ def read_bytes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Case:
         InputRejected: as `read_case`.
     """
     budget = Budget(limits)
-    return _case(_unpacked(iter([_checked(data, budget)]), budget), budget)
+    return _case(_unpacked(iter([_sent(data, budget)]), budget), budget)
 
 
 def contents(
     paths: str | Path | Sequence[str | Path], *, limits: Limits = DEFAULT_LIMITS
 ) -> Iterator[bytes]:
     """The files of a case as they were sent, archives unpacked; what cannot be had is passed over.
+
+    Of a volume the beginning alone, which holds its header.
 
     For whoever writes something in the form of what `read_case` has read.
 
@@ -99,8 +108,12 @@ def contents(
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     budget = Budget(limits)
-    files = _unpacked(_files(given, budget), budget)
-    return (file for file in files if isinstance(file, bytes))
+    for file in _unpacked(_files(given, budget), budget):
+        if isinstance(file, bytes):
+            yield file
+        elif isinstance(file, Unread):
+            with file.opened() as stream:
+                yield stream.read(_BEGINNING)
 
 
 def _files(paths: Sequence[str | Path], budget: Budget) -> Iterator[File]:
@@ -132,15 +145,26 @@ def _content(path: Path, budget: Budget) -> File:
     try:
         if not path.is_file():
             return InputRejected("unreadable_file", "no regular file: send a file or a folder")
-        if (size := path.stat().st_size) > limit:
-            return _too_large(size, limit)
         with path.open("rb") as stream:
-            return _checked(stream.read(limit + 1), budget)
+            size, head = os.fstat(stream.fileno()).st_size, stream.read(HEAD_BYTES)
+            if (content := content_of(head)) in IN_PIECES:
+                budget.sent(size)
+                return Unread(content, lambda: path.open("rb"))
+            if size > limit:
+                return _too_large(size, limit)
+            return _checked(head + stream.read(limit + 1 - len(head)), budget)
     except OSError as error:
         return InputRejected(
             "unreadable_file",
             f"a file that cannot be read ({type(error).__name__}): check its permissions",
         )
+
+
+def _sent(data: bytes, budget: Budget) -> File:
+    if (content := content_of(data[:HEAD_BYTES])) in IN_PIECES:
+        budget.sent(len(data))
+        return Unread(content, partial(io.BytesIO, data))
+    return _checked(data, budget)
 
 
 def _checked(data: bytes, budget: Budget) -> File:
@@ -162,11 +186,14 @@ def _too_large(size: int, limit: int) -> InputRejected:
 def _unpacked(files: Iterable[File], budget: Budget) -> Iterator[File]:
     """The same files, archives replaced by what is in them."""
     for file in files:
-        if isinstance(file, bytes) and content_of(file[:HEAD_BYTES]) is Content.ZIP:
-            for entry in entries(file, budget):
-                if isinstance(entry, bytes) and content_of(entry[:HEAD_BYTES]) is Content.ZIP:
-                    raise CaseLimit("zip_nested", "a ZIP inside a ZIP: unpack the inner one first")
-                yield entry
+        if isinstance(file, Unread) and file.content is Content.ZIP:
+            with file.opened() as archive:
+                for entry in entries(archive, budget):
+                    if isinstance(entry, bytes) and content_of(entry[:HEAD_BYTES]) is Content.ZIP:
+                        raise CaseLimit(
+                            "zip_nested", "a ZIP inside a ZIP: unpack the inner one first"
+                        )
+                    yield entry
         else:
             yield file
 
@@ -185,19 +212,20 @@ def _part(file: File, budget: Budget) -> Part | InputRejected:
         return refusal
 
 
-def _read(data: bytes, budget: Budget) -> Part:
-    content = content_of(data)
+def _read(file: bytes | Unread, budget: Budget) -> Part:
+    if isinstance(file, Unread):
+        from hub_model.reading.nifti import read_nifti
+
+        with file.opened() as stream:
+            return Part(*read_nifti(stream, budget))
+    content = content_of(file)
     if content is Content.RASTER:
-        return Part(tuple(Plane(piece) for piece in read_raster(data, budget)))
+        return Part(tuple(Plane(piece) for piece in read_raster(file, budget)))
     if content is Content.DICOM:
         from hub_model.reading.dicom import read_dicom
 
-        return Part(*read_dicom(data, budget))
-    if content in (Content.NIFTI, Content.GZIP):
-        from hub_model.reading.nifti import read_nifti
-
-        return Part(*read_nifti(data, budget))
-    if not data:
+        return Part(*read_dicom(file, budget))
+    if not file:
         raise InputRejected("empty_file", "an empty file: send it again")
     raise InputRejected(
         "not_an_image",

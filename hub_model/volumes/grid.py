@@ -71,7 +71,7 @@ def grid_of(slices: Sequence[Slice]) -> Grid | NoGrid:
     places = [piece.place for piece in slices if piece.place is not None]
     if len(places) < len(slices):
         return NoGrid.NO_PLACE
-    shapes = {(int(piece.pixels.shape[0]), int(piece.pixels.shape[1])) for piece in slices}
+    shapes = {piece.shape for piece in slices}
     edges = np.array([(place.down, place.across) for place in places])  # (N, 2, 3)
     sizes = np.linalg.norm(edges[0], axis=1)[:, None]
     if len(shapes) > 1 or (np.abs(edges - edges[0]) > SAME_PLANE * sizes).any():

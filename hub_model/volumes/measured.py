@@ -64,9 +64,9 @@ def measure(masks: Sequence[NDArray[np.bool_]], slices: Sequence[Slice]) -> Meas
         UsageError: a mask has another shape than its slice.
     """
     for mask, piece in zip(masks, slices, strict=True):
-        if mask.shape != piece.pixels.shape:
+        if mask.shape != piece.shape:
             raise UsageError(
-                f"a mask of {mask.shape} for a slice of {piece.pixels.shape}: put it back on the "
+                f"a mask of {mask.shape} for a slice of {piece.shape}: put it back on the "
                 "slice first"
             )
     voxels = sum(int(np.count_nonzero(mask)) for mask in masks)

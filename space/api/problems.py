@@ -34,6 +34,7 @@ STATUS = {
     "failure": 500,
     "closing": 503,
     "took_too_long": 504,
+    "no_room": 507,
     # of its size
     "body_too_large": 413,
     "too_many_cases": 413,

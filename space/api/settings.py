@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from hub_model.errors import UsageError
-from hub_model.reading.limits import MAX_TOTAL_BYTES
+from hub_model.reading.limits import MAX_UPLOAD_BYTES
 from space.turns import SEATS
 
 TOKEN = "NEUROGUARD_TOKEN"  # noqa: S105 - the name of a variable, not a token
@@ -38,7 +38,7 @@ class Settings:
     token: str | None = None
     origins: tuple[str, ...] = ()
     seats: int = SEATS
-    body_bytes: int = MAX_TOTAL_BYTES + FORM_BYTES
+    body_bytes: int = MAX_UPLOAD_BYTES + FORM_BYTES
     seconds: float = 120
     batch_seconds: float = 600
     mcp: bool = False

@@ -158,7 +158,7 @@ def test_gzip_of_something_else_is_refused():
 
 
 def test_a_volume_is_refused_by_the_size_that_its_header_declares():
-    small = Limits(file_bytes=10_000)
+    small = Limits(total_bytes=10_000)
     declared = nifti(VOLUME, AXIAL, dim=[3, 100, 100, 100, 1, 1, 1, 1])
     for data in (declared, gzip.compress(declared)):
         with pytest.raises(InputRejected, match="limit 10000") as refusal:

@@ -45,7 +45,7 @@ def stored(image: bytes) -> tuple[bytes, str]:
 def _written(image: bytes) -> tuple[bytes, str]:
     piece: Slice = read_bytes(image).slices[0]
     pixels = piece.pixels
-    if piece.hounsfield is not None and content_of(image) is Content.DICOM:
+    if piece.units is not None and content_of(image) is Content.DICOM:
         return _bare(image), ".dcm"
     kind = "TIFF" if pixels.dtype == np.float32 else "PNG"
     file = io.BytesIO()

@@ -64,7 +64,7 @@ def write(
         name = f"{label_names[label]}_{place}.png"
         both = beside(boxed(piece, spec), np.asarray(ready.images[row]))
         Image.fromarray(both).save(folder / name)
-        height, width = piece.pixels.shape
+        height, width = piece.shape
         pictures.append(
             ExamplePicture(
                 file=name,

@@ -91,7 +91,7 @@ def read(source: Source, root: Path, notes: Notes) -> Iterator[Record]:
             case = _case(source, volume, root, notes)
             if case is None:
                 continue
-            shapes = [piece.pixels.shape for piece in case.slices]
+            shapes = [piece.shape for piece in case.slices]
             if marked is not None and shapes != [mask.shape for mask in marked]:
                 notes.add(
                     f"volumes of source {source.name} of another shape than their segmentation, "
