@@ -155,7 +155,7 @@ def series(path, count):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads its peak memory from /proc")
-@pytest.mark.parametrize(("write", "few", "many"), [(volume, 100, 1000), (series, 60, 600)])
+@pytest.mark.parametrize(("write", "few", "many"), [(volume, 600, 1200), (series, 60, 600)])
 def test_the_memory_of_a_case_does_not_grow_with_its_slices(tmp_path, classifier, write, few, many):
     spec, peaks = classifier.engine.preprocess.model_dump_json(), []
     for count in (few, many):

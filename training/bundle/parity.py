@@ -43,11 +43,12 @@ class Parts:
 
         Args:
             scores: what the network says of them.
-            outlined: `(N,)` whether its mask holds a pixel; None: the network draws none.
+            outlined: `(N,)` whether its mask holds a pixel; None: by their classes alone.
         """
         ours, warmth = self.config.neuroguard, self.temperature.temperature
         shown, names = replace(scores, outlined=outlined), self.config.label_names
-        return decisions(shown, names, ours.finding, warmth, self.guard, self.policy, ours.masks)
+        masks = None if outlined is None else ours.masks
+        return decisions(shown, names, ours.finding, warmth, self.guard, self.policy, masks)
 
 
 def check(folder: Path, parts: Parts, shown: Scores) -> list[Row]:
