@@ -14,7 +14,7 @@ from hub_model.contract import MaskSpec
 from hub_model.engine import Engine
 from hub_model.guard import Features
 from training.inputs import Inputs, join
-from training.masks import cleaning
+from training.masks import served
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,5 +103,5 @@ def score(
     outputs = engine.run(ready, inputs.images, maps=False)
     outlined: NDArray[np.bool_] | None = None
     if masks is not None:
-        outlined = np.any(cleaning.drawn(ready, inputs, masks), axis=(1, 2))
+        outlined = np.any(served.drawn(ready, inputs, masks), axis=(1, 2))
     return Scores(inputs, outputs.logits, outputs.embedding, outputs.middle, statistics, outlined)

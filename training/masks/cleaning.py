@@ -15,7 +15,6 @@ from training.inputs import Inputs
 from training.masks.choice import NoMasks
 from training.masks.counts import UNKNOWN, Counts, masks_of
 from training.recipe.mask_spec import MasksSpec
-from training.segmentation.measures import Masks
 from training.statistics import sample
 
 # Shares of the prepared square below which an object is dropped; 0.00024 of 224 x 224 are 12.
@@ -74,14 +73,6 @@ def chosen(
     ]
     judged = sample(split, data.groups[counted.lesions | counted.free])
     return candidates[best].model_copy(update={"cleaned_on": judged}), rows
-
-
-def drawn(ready: Engine, data: Inputs, spec: MaskSpec) -> Masks:
-    """`(N, S, S)` masks of a set as they are served."""
-    found = np.zeros(data.images.shape, bool)
-    for row, logits, _ in masks_of(ready, data):
-        found[row] = clean(calibration.mask_probabilities(logits, spec.temperature)[None], spec)[0]
-    return found
 
 
 def _candidates(spec: MaskSpec, learnt: MasksSpec, side: int) -> list[MaskSpec]:

@@ -13,7 +13,7 @@ from training import inputs
 from training.fit_guard import Material
 from training.inputs import Inputs
 from training.learning import by_source
-from training.masks import cleaning, packing
+from training.masks import packing, served
 from training.recipe import SPLITS
 from training.scores import Scores, score
 from training.segmentation.measures import Masks
@@ -46,7 +46,7 @@ def write_scores(job: Job, out: Path, read: MaskSpec | None) -> None:
             masks = read if part == JUDGED else None
             found = score(network, shown, seen, masks)
             if masks is not None:
-                packing.write(out / source / MASKS, cleaning.drawn(network, shown, masks))
+                packing.write(out / source / MASKS, served.drawn(network, shown, masks))
             save_file(found.arrays, out / source / f"{part}.safetensors")
 
 

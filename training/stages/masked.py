@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from hub_model.bundle import write_json
 from hub_model.contract import MaskSpec, Row
 from hub_model.engine import Engine
-from training.masks import choice, cleaning, counts, packing
+from training.masks import choice, cleaning, counts, packing, served
 from training.masks.counts import Counts
 from training.segmentation.measures import Masks
 from training.stages import fitted, prepared
@@ -46,7 +46,7 @@ def write(job: Job, network: Engine) -> MaskSpec | None:
     found, rows = cleaning.chosen(found, learnt, network, unlearnt, CHOSEN_ON)
     write_json(job.out / SPEC, found)
     write_plain(job.out / CLEANING, rows)
-    drawn = cleaning.drawn(network, prepared.images(job, JUDGED), found)
+    drawn = served.drawn(network, prepared.images(job, JUDGED), found)
     packing.write(folder / f"{JUDGED}.safetensors", drawn)
     return found
 

@@ -13,7 +13,7 @@ from hub_model.engine import Engine, Kind
 from hub_model.engine.base import Passed
 from tests.training.masks.small import SIZE, recipe
 from training.inputs import Inputs, Masks
-from training.masks import cleaning, figures, packing
+from training.masks import cleaning, figures, packing, served
 from training.masks.choice import NoMasks
 from training.masks.counts import CANDIDATES, of_set
 
@@ -127,7 +127,7 @@ def test_a_spec_says_what_chose_it_only_where_something_did() -> None:
 def test_masks_are_kept_and_cleaned_as_they_are_served(tmp_path) -> None:
     spec = SPEC.model_copy(update={"smallest_object": 5, "fill_holes": True})
     data = scene(specks=True, holes=True)
-    drawn = cleaning.drawn(brightness(), data, spec)
+    drawn = served.drawn(brightness(), data, spec)
     assert np.array_equal(drawn, data.masks.drawn > 0)
     packing.write(tmp_path / "masks.safetensors", drawn)
     assert np.array_equal(packing.read(tmp_path / "masks.safetensors"), drawn)
@@ -138,7 +138,7 @@ def test_masks_and_their_counts_give_the_same_figures() -> None:
     masks = Masks(data.masks.drawn, np.where(np.arange(24) == 5, -1, data.masks.row))
     data = replace(data, masks=masks)  # nobody drew one of them
     called = np.arange(24) % 3 != 0
-    drawn = cleaning.drawn(brightness(), data, SPEC)
+    drawn = served.drawn(brightness(), data, SPEC)
     whole = figures.of_masks(drawn, called, data, LABELS, "test", "masks", tolerance=1)
     counted = figures.of_counts(
         of_set(brightness(), data), np.full(24, HALF), called, data, LABELS, "test", "masks"
@@ -151,7 +151,7 @@ def test_masks_and_their_counts_give_the_same_figures() -> None:
 
 def test_what_is_shown_is_what_the_verdict_accepts_a_finding_of() -> None:
     data = scene(specks=True, holes=False, n=24)
-    drawn, answered = cleaning.drawn(brightness(), data, SPEC), np.arange(24) % 3 != 0
+    drawn, answered = served.drawn(brightness(), data, SPEC), np.arange(24) % 3 != 0
     found = figures.as_shown(drawn, answered, data, "test", "masks")
     lesions, free = data.present & answered, ~data.present
     shown = drawn & answered[:, None, None]
